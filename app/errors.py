@@ -1,13 +1,13 @@
 """Every error a user can cause, one line each: what was given, what is allowed, what to do.
 
-    SonarstackError
-    ├── SettingsError    a setting, an option or a configuration file
-    ├── DeviceError      a device that is not there or too small
-    ├── SonarFileError   a recording that cannot be read
-    ├── DatasetError     labelled tiles with defects (all of them listed)
-    ├── ModelError       weights or an exported model that do not fit
-    ├── RunError         a run folder that cannot be continued or read
-    └── OutputError      a result that cannot be written (full disk, read-only folder)
+SonarstackError
+├── SettingsError    a setting, an option or a configuration file
+├── DeviceError      a device that is not there or too small
+├── SonarFileError   a recording that cannot be read
+├── DatasetError     labelled tiles with defects (all of them listed)
+├── ModelError       weights or an exported model that do not fit
+├── RunError         a run folder that cannot be continued or read
+└── OutputError      a result that cannot be written (full disk, read-only folder)
 """
 
 from app.exit_codes import ExitCode

@@ -32,7 +32,7 @@ class TorchRuntime:
         self._dtype = dtype
         self._model = fused(model).to(self._device).eval()
         if self._device.type != "mps":
-            self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._model = self._model.to(memory_format=torch.channels_last)
         self.class_names = model.config.class_names
         self.description = f"{name}, torch {torch.__version__} on {self._device}, {str(dtype)[6:]}"
 

@@ -38,7 +38,7 @@ class Limits:
         return self.spent_usd + self.price_usd_per_h * seconds_here / 3600
 
     def reached(self, seconds_here: float, *, reserve_s: float = 0.0) -> ExitCode | None:
-        """Which limit would be passed within `reserve_s` from now, dollars before hours; None while there is room."""
+        """Which limit would be passed within `reserve_s` from now, dollars first; None while there is room."""
         ahead = seconds_here + reserve_s
         if self.max_usd is not None and self.spent(ahead) >= self.max_usd:
             return ExitCode.BUDGET

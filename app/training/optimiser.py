@@ -1,6 +1,6 @@
 """Muon for the convolutions, AdamW for everything else, in one optimiser with one state.
 
-Source: Jordan et al. 2024, "Muon"; Liu et al. 2025, "Muon is Scalable for LLM Training" (the .2 sqrt(max) scale).
+Source: Jordan et al. 2024, "Muon"; Liu et al. 2025, "Muon is Scalable for LLM Training" (.2 sqrt(max) scale).
 Measured on small sonar targets: +.09 to +.10 AP50 against AdamW alone.
 """
 
@@ -88,7 +88,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     matrices are small.
     """
     a, b, c = NEWTON_SCHULZ
-    x = matrices.float()
+    x: Tensor = matrices.float()
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2)
@@ -100,7 +100,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 
 
 def build_optimiser(model: nn.Module, config: OptimiserConfig) -> MuonAdam:
-    """Muon for convolution weights inside the network, AdamW without decay for norms, biases and answers (1x1)."""
+    """Muon for the convolutions inside the network; AdamW without decay for norms, biases and last layers."""
     muon: list[Tensor] = []
     adam: list[Tensor] = []
     answers = {id(p) for name in ("class_head", "box_head") for p in _last_layer(model, name)}

@@ -1,0 +1,48 @@
+# Every target sets up what it needs. SETUP.STAMP is rebuilt when pyproject.toml changes.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.sonarstack-setup
+OUT    ?= demo-out
+
+.PHONY: help demo test check lint types format setup requirements clean
+
+help:
+	@echo "make demo    simulate, train, detect, report: about two minutes, no GPU, no account"
+	@echo "make test    the whole test suite"
+	@echo "make check   lint, types and tests: what CI runs"
+	@echo "make setup   only the virtual environment in $(VENV)"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml setup.sh
+	@PYTHON="$(PYTHON)" sh setup.sh $(VENV)
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/python -m app demo --out $(OUT)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+check: lint types test
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# --no-header and --no-emit-index-url: a compiled file names versions only, never where they came from.
+requirements: $(STAMP)
+	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
+	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,210 @@
+"""What training holds in memory: network, average, optimiser, scaler, and where the run stands."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor, nn
+
+from app.dataset.loader import Batch
+from app.detector.model_file import SHIPPED, read_model
+from app.detector.network import DetectorConfig, SidescanTargetDetector
+from app.device.batch_size import MicroBatch, out_of_memory
+from app.device.plan import DevicePlan
+from app.device.random_state import random_states, restore_random_states
+from app.errors import DeviceError, ModelError, RunError
+from app.training.ema import AveragedModel
+from app.training.optimiser import build_optimiser
+from app.training.recipe import TrainConfig
+from app.training.schedule import rate_scale
+
+CHECKPOINT_VERSION = 1
+LOST_BATCHES_LIMIT = 20
+"""So many batches in a row without a finite loss end the run: the weights are gone."""
+
+
+@dataclass(slots=True)
+class Position:
+    """Where the run stands; the next batch is batch `batch` of epoch `epoch`, both from 0."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best_ap50: float = -1.0
+    best_epoch: int = -1
+    seconds: float = 0.0
+    """Time in training on all machines so far."""
+    errors: dict[str, int] = field(default_factory=lambda: {"nonfinite_loss": 0, "out_of_memory": 0})
+
+
+class Session:
+    """One run's moving parts, and the step that moves them."""
+
+    def __init__(
+        self, config: TrainConfig, class_names: tuple[str, ...], plan: DevicePlan, *, total_steps: int
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.plan = plan
+        self.total_steps = total_steps
+        self.device = plan.device
+        self.model = starting_model(config, class_names).to(self.device)
+        if plan.memory_format is torch.channels_last:
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.average = AveragedModel(self.model, config.ema_decay)
+        self.optimiser = build_optimiser(self.model, config.optimiser)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=plan.grad_scaler)
+        self.micro = MicroBatch(effective=config.batch_size, micro=config.batch_size)
+        self.position = Position()
+        self._lost_in_a_row = 0
+        self._forward: nn.Module = torch.compile(self.model) if plan.compile else self.model
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One optimiser step on one batch; the loss and its parts as floats.
+
+        Out of memory halves what is on the device at once and repeats the batch with accumulated gradients.
+        A loss that is not finite skips the update and is counted.
+
+        Raises:
+            DeviceError: not even one sample fits.
+            RunError: the loss stays not finite.
+        """
+        while True:
+            try:
+                losses = self._accumulate(batch)
+                break
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                self.optimiser.zero_grad(set_to_none=True)
+                self.position.errors["out_of_memory"] += 1
+                if self.micro.micro <= 1:
+                    raise DeviceError(
+                        f"one sample of {self.config.size_px} px does not fit on {self.device}; "
+                        f"use a smaller --size-px or another --device"
+                    ) from error
+                self.micro = self.micro.halved()
+        self._update(losses["loss"])
+        self.position.step += 1
+        self.position.batch += 1
+        return losses
+
+    def _accumulate(self, batch: Batch) -> dict[str, float]:
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        count = len(batch.boxes)
+        sums = {"loss": 0.0, "class": 0.0, "iou": 0.0, "dfl": 0.0}
+        for start in range(0, count, self.micro.micro):
+            part = slice(start, start + self.micro.micro)
+            images = self._to_device(batch.images_B1HW[part])
+            boxes = [torch.from_numpy(b).to(self.device) for b in batch.boxes[part]]
+            labels = [torch.from_numpy(x).to(self.device) for x in batch.labels[part]]
+            with torch.autocast(self.device.type, dtype=self.plan.dtype, enabled=self.plan.autocast):
+                raw = self._forward(images)
+            parts = self.model.loss(raw, boxes, labels)
+            share = len(boxes) / count
+            self.scaler.scale(parts["loss"] * share).backward()
+            for name in sums:
+                sums[name] += float(parts[name].detach()) * share
+        return sums
+
+    def _to_device(self, images: Any) -> Tensor:
+        tensor = torch.from_numpy(images)
+        if self.plan.pin_memory:
+            tensor = tensor.pin_memory()
+        tensor = tensor.to(self.device, non_blocking=self.plan.pin_memory).float().div_(255)
+        return tensor.to(memory_format=self.plan.memory_format)
+
+    def _update(self, loss: float) -> None:
+        finite = loss == loss and abs(loss) != float("inf")
+        if not finite:
+            self.position.errors["nonfinite_loss"] += 1
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= LOST_BATCHES_LIMIT:
+                raise RunError(
+                    f"the loss was not finite in {LOST_BATCHES_LIMIT} batches in a row at step {self.position.step}; "
+                    "resume with a lower rate, or with --dtype float32"
+                )
+            return
+        self._lost_in_a_row = 0
+        scale = rate_scale(
+            self.position.step,
+            self.total_steps,
+            warmup_steps=self.config.warmup_steps,
+            final=self.config.final_rate,
+        )
+        for group in self.optimiser.param_groups:
+            group["scale"] = scale
+        self.scaler.unscale_(self.optimiser)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.average.update(self.model)
+
+    def write_checkpoint(self, stream: BinaryIO) -> None:
+        """Everything a resumed run needs to go on as if it had never stopped."""
+        state: dict[str, Any] = {
+            "version": CHECKPOINT_VERSION,
+            "position": asdict(self.position),
+            "micro": self.micro.micro,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": random_states(self.device),
+        }
+        torch.save(state, stream)
+
+    def read_checkpoint(self, stream: BinaryIO, name: str) -> None:
+        """Continue from a checkpoint of the same configuration.
+
+        Raises:
+            RunError: another version, or weights of another network.
+        """
+        state = torch.load(stream, map_location=self.device, weights_only=True)
+        if state.get("version") != CHECKPOINT_VERSION:
+            raise RunError(
+                f"{name} has checkpoint version {state.get('version')}, this program reads {CHECKPOINT_VERSION}; "
+                "continue it with the sonarstack that wrote it, or start a new --run"
+            )
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.scaler.load_state_dict(state["scaler"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise RunError(f"{name} belongs to another network or recipe; start a new --run") from error
+        restore_random_states(state["random"], self.device)
+        self.micro = MicroBatch(effective=self.config.batch_size, micro=state["micro"])
+        self.position = Position(**state["position"])
+
+
+def starting_model(config: TrainConfig, class_names: tuple[str, ...]) -> SidescanTargetDetector:
+    """Random weights, or those of `config.start_from` with the answers for classes of the same name kept.
+
+    Raises:
+        ModelError: the model to start from cannot be read.
+    """
+    if config.start_from is None:
+        return SidescanTargetDetector(DetectorConfig(class_names=class_names))
+    path = SHIPPED if config.start_from == "shipped" else Path(config.start_from)
+    if config.start_from == "shipped" and not path.exists():
+        raise ModelError(f"the shipped weights are missing ({path}); install again, or use --recipe baseline")
+    old, _ = read_model(path)
+    model = SidescanTargetDetector(
+        DetectorConfig(
+            class_names=class_names, widths=old.config.widths, depths=old.config.depths, bins=old.config.bins
+        )
+    )
+    weights = old.state_dict()
+    answer = "class_head.2"
+    fresh = model.state_dict()
+    for suffix in ("weight", "bias"):
+        kept = weights.pop(f"{answer}.{suffix}")
+        for index, name in enumerate(class_names):
+            if name in old.config.class_names:
+                fresh[f"{answer}.{suffix}"][index] = kept[old.config.class_names.index(name)]
+        weights[f"{answer}.{suffix}"] = fresh[f"{answer}.{suffix}"]
+    model.load_state_dict(weights)
+    return model

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes the virtual environment named by $1 and installs the project into it.
+# No administrator rights; uv comes from pip where it is missing.
+#
+# torch: the CPU build where its index answers (a tenth of the size), else the registry's own build. A backend
+# chosen by the user in UV_TORCH_BACKEND is honoured and never replaced silently.
+set -eu
+venv=${1:-.venv}
+python=${PYTHON:-python3}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "setup: $("$python" --version 2>&1) is too old; install Python 3.11 or newer, or set PYTHON=/path/to/python3.11" >&2
+    exit 1
+}
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+if command -v uv >/dev/null 2>&1; then
+    uv=uv
+else
+    [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    uv="$venv/bin/uv"
+fi
+install() { "$uv" pip install --quiet --python "$venv/bin/python" "$@"; }
+
+if [ -n "${UV_TORCH_BACKEND:-}" ]; then
+    echo "setup: torch build '$UV_TORCH_BACKEND', as UV_TORCH_BACKEND asks"
+    install -e '.[dev]'
+elif UV_HTTP_TIMEOUT=10 UV_HTTP_RETRIES=1 install --torch-backend cpu torch torchvision 2>/dev/null; then
+    echo "setup: torch built for the CPU"
+    install -e '.[dev]' --torch-backend cpu
+else
+    echo "setup: the index of CPU builds does not answer; torch comes as the registry has it"
+    install -e '.[dev]'
+fi
+"$venv/bin/python" -m compileall -q app
+echo "setup: done, $("$venv/bin/python" --version) in $venv"
