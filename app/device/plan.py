@@ -1,0 +1,158 @@
+"""How a device is best used: number format, memory layout, threads, each with its reason.
+
+Sources: NVIDIA's table of compute capabilities (bf16 in hardware from 8.0, fp16 tensor cores from 7.0);
+PyTorch's notes on AMP and on channels_last; measured here for CPUs.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from app.device.choice import DeviceChoice, Probe, TorchProbe
+from app.errors import SettingsError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DevicePlan:
+    """Everything about a device that training and inference ask for."""
+
+    device: torch.device
+    name: str
+    dtype: torch.dtype
+    grad_scaler: bool
+    """Whether gradients are scaled: fp16 only."""
+    memory_format: torch.memory_format
+    threads: int
+    """Threads of one operation on the CPU."""
+    workers: int
+    """Threads that prepare tiles."""
+    pin_memory: bool
+    tf32: bool
+    compile: bool
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def autocast(self) -> bool:
+        """Whether the network runs under autocast."""
+        return self.dtype is not torch.float32
+
+    def as_dict(self) -> dict[str, Any]:
+        """For run.json and tables."""
+        plain = {
+            "device": str(self.device),
+            "name": self.name,
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+        plain |= {"memory_format": str(self.memory_format).removeprefix("torch.")}
+        plain |= {
+            k: getattr(self, k)
+            for k in ("grad_scaler", "threads", "workers", "pin_memory", "tf32", "compile")
+        }
+        return {**plain, "reasons": dict(self.reasons)}
+
+    def apply(self) -> None:
+        """Set torch's process-wide switches accordingly; the only place that does."""
+        torch.set_num_threads(self.threads)
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = self.tf32
+            torch.backends.cudnn.allow_tf32 = self.tf32
+
+
+def plan_device(choice: DeviceChoice, *, probe: Probe | None = None, **overrides: Any) -> DevicePlan:
+    """Plan for a chosen device.
+
+    Args:
+        overrides: any of dtype ("float32", "bfloat16", "float16"), threads, workers, compile, channels_last,
+            tf32; None means no override.
+
+    Raises:
+        SettingsError: an override has an unknown name or value.
+    """
+    probe = probe or TorchProbe()
+    given = {k: v for k, v in overrides.items() if v is not None}
+    unknown = set(given) - {"dtype", "threads", "workers", "compile", "channels_last", "tf32"}
+    if unknown:
+        raise SettingsError(
+            f"device setting {', '.join(sorted(unknown))} is unknown; "
+            "allowed are dtype, threads, workers, compile, channels_last, tf32"
+        )
+    kind = choice.device.type
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    reasons: dict[str, str] = {}
+
+    def decide(name: str, value: Any, reason: str) -> Any:
+        if name in given:
+            reasons[name] = "set by the user"
+            return given[name]
+        reasons[name] = reason
+        return value
+
+    dtype_name, dtype_reason = _best_dtype(choice, probe)
+    dtype_name = decide("dtype", dtype_name, dtype_reason)
+    if dtype_name not in DTYPES:
+        raise SettingsError(f"dtype={dtype_name!r} is unknown; allowed are {', '.join(DTYPES)}")
+    dtype = DTYPES[dtype_name]
+    channels_last = decide(
+        "channels_last", kind != "mps", "slower on MPS" if kind == "mps" else "convolutions read it fastest"
+    )
+    scaler = dtype is torch.float16 and kind != "cpu"
+    reasons["grad_scaler"] = "fp16 gradients underflow without it" if scaler else "not needed in this format"
+    ampere = kind == "cuda" and probe.compute_capability(choice.device.index or 0) >= (8, 0)
+    return DevicePlan(
+        device=choice.device,
+        name=choice.name,
+        dtype=dtype,
+        grad_scaler=scaler,
+        memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+        threads=decide("threads", cores, f"{cores} usable cores"),
+        workers=decide(
+            "workers",
+            1 if kind == "cpu" else max(1, min(cores - 1, 8)),
+            "the cores compute; one thread prepares" if kind == "cpu" else "one core stays for the loop",
+        ),
+        pin_memory=kind == "cuda",
+        tf32=decide(
+            "tf32", ampere, "float32 parts at tensor-core speed" if ampere else "needs NVIDIA Ampere or later"
+        ),
+        compile=decide("compile", *_compile(kind)),
+        reasons=reasons,
+    )
+
+
+def _best_dtype(choice: DeviceChoice, probe: Probe) -> tuple[str, str]:
+    kind = choice.device.type
+    if kind == "cuda":
+        capability = probe.compute_capability(choice.device.index or 0)
+        text = ".".join(map(str, capability))
+        if capability >= (8, 0):
+            return (
+                "bfloat16",
+                f"compute capability {text} has it in hardware, and it needs no gradient scaling",
+            )
+        if capability >= (7, 0):
+            return "float16", f"compute capability {text} has fp16 tensor cores but no bf16"
+        return "float32", f"compute capability {text} gains nothing from 16 bits"
+    if kind == "xpu":
+        return "bfloat16", "Intel's XMX units compute it"
+    if kind == "mps":
+        return "float32", "16 bits gain little on MPS and lose small gradients"
+    fast = probe.cpu_capabilities() & {"amx_bf16", "avx512_bf16"}
+    if fast:
+        return "bfloat16", f"the CPU has {' and '.join(sorted(fast))}"
+    return "float32", "the CPU has neither AMX nor AVX512-BF16"
+
+
+def _compile(kind: str) -> tuple[bool, str]:
+    if kind == "cuda":
+        if shutil.which("cc") or shutil.which("gcc"):
+            return (
+                False,
+                "a small network: compiling takes longer than a short run saves; --compile turns it on",
+            )
+        return False, "no C compiler, which torch.compile needs"
+    return False, "measured no gain for this network outside CUDA"
