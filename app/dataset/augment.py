@@ -29,7 +29,7 @@ class Augmentation:
     """Part of the tiles that are put together from four."""
     scale: tuple[float, float] = (0.6, 1.6)
     aspect_log: float = 0.15
-    shift: float = 0.3
+    shift: float = 0.2
     """Of the tile's side, in either direction."""
     keep_visible: float = 0.15
     """A box stays when this part of its area is still in the tile."""

@@ -1,12 +1,15 @@
-"""From every cell's box to the boxes that count: threshold, then non-maximum suppression, in numpy."""
+"""From every cell's box to the boxes that count: threshold, then non-maximum suppression, in numpy.
+
+Shape suffixes: N cells, C classes, M candidates.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.detector.detections import Detections
 
-BEFORE_NMS = 1000
-"""Best candidates of an image that suppression looks at."""
+MOST_CANDIDATES = 1000
+"""Best boxes of an image that suppression looks at; so that a threshold near 0 stays quick."""
 
 
 def select(
@@ -15,25 +18,29 @@ def select(
     *,
     min_score: float,
     iou: float = 0.5,
+    iou_across_classes: float | None = None,
     most: int = 300,
 ) -> Detections:
     """Keep the best boxes of one image.
 
     Args:
         boxes_N4: left, top, right, bottom.
-        scores_NC: confidence per class, 0 to 1; values that are not finite never pass.
+        scores_NC: confidence per class, 0 to 1. A score or a box that is not finite never passes.
+        min_score: lowest score that passes.
         iou: a box that overlaps a better one of its class by more is dropped.
+        iou_across_classes: the same for a better one of any other class; None keeps one box per class.
         most: boxes kept at most.
 
     Returns:
         Best first; none if no score reaches `min_score`.
     """
-    cells, labels = np.nonzero(scores_NC >= min_score)
-    scores = scores_NC[cells, labels]
-    order = np.argsort(-scores, kind="stable")[:BEFORE_NMS]
-    cells, labels, scores = cells[order], labels[order], scores[order]
-    boxes = boxes_N4[cells]
-    kept = suppress(boxes, labels, iou=iou)[:most]
+    cells_M, labels_M = np.nonzero(scores_NC >= min_score)
+    usable = np.isfinite(boxes_N4[cells_M]).all(1) & np.isfinite(scores_NC[cells_M, labels_M])
+    cells_M, labels_M = cells_M[usable], labels_M[usable]
+    scores_M = scores_NC[cells_M, labels_M]
+    order = np.argsort(-scores_M, kind="stable")[:MOST_CANDIDATES]
+    boxes, labels, scores = boxes_N4[cells_M[order]], labels_M[order], scores_M[order]
+    kept = suppress(boxes, labels, iou=iou, iou_across_classes=iou_across_classes, most=most)
     return Detections(
         boxes_xyxy_px=boxes[kept].astype(np.float32),
         scores=scores[kept].astype(np.float32),
@@ -42,29 +49,45 @@ def select(
 
 
 def suppress(
-    boxes_xyxy: NDArray[np.floating], labels: NDArray[np.integer], *, iou: float
+    boxes_M4: NDArray[np.floating],
+    labels_M: NDArray[np.integer],
+    *,
+    iou: float,
+    iou_across_classes: float | None = None,
+    most: int = 300,
 ) -> NDArray[np.int64]:
-    """Indices that survive, for boxes given best first; classes do not suppress one another."""
-    alive = np.ones(len(boxes_xyxy), dtype=bool)
+    """Greedy non-maximum suppression of boxes given best first; indices that survive, best first."""
+    if not len(boxes_M4):
+        return np.zeros(0, dtype=np.int64)
+    overlap_MM = pairwise_iou(boxes_M4, boxes_M4)
+    same_class = labels_M[:, None] == labels_M
+    drops_MM = same_class & (overlap_MM > iou)
+    if iou_across_classes is not None:
+        drops_MM |= ~same_class & (overlap_MM > iou_across_classes)
+    dropped = np.zeros(len(boxes_M4), dtype=bool)
     kept: list[int] = []
-    for index in range(len(boxes_xyxy)):
-        if not alive[index]:
+    for index in range(len(boxes_M4)):
+        if dropped[index]:
             continue
         kept.append(index)
-        rest = np.flatnonzero(alive[index + 1 :] & (labels[index + 1 :] == labels[index])) + index + 1
-        if len(rest):
-            overlap = pairwise_iou(boxes_xyxy[index : index + 1], boxes_xyxy[rest])[0]
-            alive[rest[overlap > iou]] = False
+        if len(kept) == most:
+            break
+        dropped |= drops_MM[index]
     return np.asarray(kept, dtype=np.int64)
 
 
 def pairwise_iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.floating]:
     """Overlap over union of every pair, (n, 4) and (m, 4) to (n, m); 0 where both are empty."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    overlap = np.clip(high - low, 0, None).prod(-1)
-    area_one = np.clip(one[:, 2:] - one[:, :2], 0, None).prod(-1)
-    area_other = np.clip(other[:, 2:] - other[:, :2], 0, None).prod(-1)
-    union = area_one[:, None] + area_other[None] - overlap
+    width = np.minimum(one[:, None, 2], other[:, 2]) - np.maximum(one[:, None, 0], other[:, 0])
+    height = np.minimum(one[:, None, 3], other[:, 3]) - np.maximum(one[:, None, 1], other[:, 1])
+    overlap = np.maximum(width, 0) * np.maximum(height, 0)
+    union = box_area(one)[:, None] + box_area(other) - overlap
     ratio: NDArray[np.floating] = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return ratio
+
+
+def box_area(boxes_xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Areas, (n, 4) to (n,); 0 for a box turned inside out."""
+    size = np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0)
+    area: NDArray[np.floating] = size[:, 0] * size[:, 1]
+    return area

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from app.detector.detections import Detections
-from app.detector.model_file import SHIPPED, ModelCard, read_model
+from app.detector.model_file import SHIPPED, read_model
 from app.detector.network import SidescanTargetDetector
 from app.detector.nms import select
+from app.device.choice import choose_device
+from app.device.plan import DevicePlan, plan_device
 
 
 class TorchRuntime:
@@ -24,35 +26,29 @@ class TorchRuntime:
         self,
         model: SidescanTargetDetector,
         *,
-        device: torch.device | None = None,
-        dtype: torch.dtype = torch.float32,
+        plan: DevicePlan | None = None,
         name: str = "model",
     ) -> None:
-        self._device = device or torch.device("cpu")
-        self._dtype = dtype
+        plan = plan or plan_device(choose_device("cpu"))
+        self._device, self._dtype, self._autocast = plan.device, plan.dtype, plan.autocast
         self._model = fused(model).to(self._device).eval()
-        if self._device.type != "mps":
+        if plan.memory_format is torch.channels_last:
             self._model = self._model.to(memory_format=torch.channels_last)
         self.class_names = model.config.class_names
-        self.description = f"{name}, torch {torch.__version__} on {self._device}, {str(dtype)[6:]}"
+        self.description = f"{name}, torch {torch.__version__} on {self._device}, {str(plan.dtype)[6:]}"
 
     @classmethod
-    def from_file(
-        cls, path: Path = SHIPPED, *, device: torch.device | None = None, dtype: torch.dtype = torch.float32
-    ) -> "TorchRuntime":
+    def from_file(cls, path: Path = SHIPPED, *, plan: DevicePlan | None = None) -> "TorchRuntime":
         """Read a model file; see `read_model` for what can go wrong."""
         model, card = read_model(path)
-        return cls(model, device=device, dtype=dtype, name=card.name)
+        return cls(model, plan=plan, name=card.name)
 
     def detect(self, images_BHW: NDArray[np.uint8], *, min_score: float) -> list[Detections]:
         """See `Runtime.detect`."""
         images = torch.from_numpy(np.ascontiguousarray(images_BHW)).to(self._device)
-        low_precision = self._dtype != torch.float32
         with (
             torch.inference_mode(),
-            torch.autocast(
-                self._device.type, dtype=self._dtype if low_precision else None, enabled=low_precision
-            ),
+            torch.autocast(self._device.type, dtype=self._dtype, enabled=self._autocast),
         ):
             scaled = images.unsqueeze(1).to(torch.float32).div_(255)
             boxes, scores = self._model.predict(scaled)
@@ -72,6 +68,3 @@ def fused(model: SidescanTargetDetector) -> SidescanTargetDetector:
                 module[0] = nn.utils.fusion.fuse_conv_bn_eval(first, second)
                 module[1] = nn.Identity()
     return copy
-
-
-__all__ = ["ModelCard", "TorchRuntime", "fused"]

@@ -1,20 +1,23 @@
 """Running average of the weights: the model that is evaluated and kept."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+Model = TypeVar("Model", bound=nn.Module)
 
-class AveragedModel:
+
+class AveragedModel(Generic[Model]):
     """Exponential moving average of a model's weights and batch-norm statistics.
 
     The decay grows with the number of updates (1 + n) / (10 + n) up to `decay`, so that the random start is
     forgotten in a short run too.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(model).eval().requires_grad_(False)
+    def __init__(self, model: Model, decay: float) -> None:
+        self.module: Model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
 

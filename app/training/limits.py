@@ -29,16 +29,14 @@ class Limits:
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be above 0, or left out for no limit")
         if self.max_usd is not None and self.price_usd_per_h <= 0:
-            raise ValueError(
-                f"max_usd={self.max_usd} needs price_usd_per_h above 0 to be counted; give the price too"
-            )
+            raise ValueError(f"max_usd={self.max_usd} needs price_usd_per_h above 0; give it too")
 
     def spent(self, seconds_here: float) -> float:
         """Dollars of the whole run after so many seconds on this machine."""
         return self.spent_usd + self.price_usd_per_h * seconds_here / 3600
 
     def reached(self, seconds_here: float, *, reserve_s: float = 0.0) -> ExitCode | None:
-        """Which limit would be passed within `reserve_s` from now, dollars first; None while there is room."""
+        """Which limit is passed within `reserve_s` from now, dollars first; None while there is room."""
         ahead = seconds_here + reserve_s
         if self.max_usd is not None and self.spent(ahead) >= self.max_usd:
             return ExitCode.BUDGET

@@ -9,7 +9,7 @@ from app.dataset.cache import PixelCache
 from app.dataset.loader import Batch, TileLoader
 from app.dataset.split import Split
 from app.dataset.tiles import TileSet
-from app.detector.model_file import ModelCard, read_model, write_model
+from app.detector.model_file import ModelCard, write_model
 from app.detector.torch_runtime import TorchRuntime
 from app.device.memory import MemoryMonitor
 from app.device.plan import DevicePlan
@@ -149,8 +149,9 @@ class _Training:
     def _epoch(self) -> ExitCode | None:
         """The rest of the current epoch; why to stop, or None at its end."""
         meter = _Meter(started=time.monotonic())
-        for batch in self._batches():
-            meter.waited_s += time.monotonic() - self._asked
+        losses: dict[str, float] = {}
+        for batch, waited_s in _timed(self._batches()):
+            meter.waited_s += waited_s
             losses = self.session.step(batch)
             count = len(batch.boxes)
             meter.steps, meter.images, meter.loss = (
@@ -166,7 +167,6 @@ class _Training:
                 return code
             if time.monotonic() - self.last_checkpoint >= self.config.checkpoint_minutes * 60:
                 self._checkpoint()
-            self._asked = time.monotonic()
         if meter.steps:
             self._log(meter, losses)
         return None
@@ -175,7 +175,6 @@ class _Training:
         position = self.session.position
         plain_from = self.config.epochs * (1 - self.config.plain_share)
         loader = self.plain_loader if position.epoch >= plain_from else self.mosaic_loader
-        self._asked = time.monotonic()
         return loader.batches(position.epoch, start_batch=position.batch)
 
     def _why_stop(self) -> ExitCode | None:
@@ -261,15 +260,17 @@ class _Training:
         )
 
 
+def _timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
+    """Each batch with the seconds that the device waited for it."""
+    asked = time.monotonic()
+    for batch in batches:
+        yield batch, time.monotonic() - asked
+        asked = time.monotonic()
+
+
 def _reason(code: ExitCode, interruption: Interruption, limits: Limits) -> str:
     if code is ExitCode.INTERRUPTED:
         return f"{interruption.signal_name} asked for a stop"
     if code is ExitCode.BUDGET:
         return f"the limit of {limits.max_usd} dollars is reached"
     return f"the limit of {limits.max_hours} hours is reached"
-
-
-def best_model(run: RunFolder) -> TorchRuntime:
-    """The run's best model, on the CPU."""
-    model, card = read_model(run.best_model)
-    return TorchRuntime(model, name=card.name)

@@ -56,7 +56,7 @@ class RunFolder:
         return record
 
     def append_metrics(self, line: dict[str, Any]) -> None:
-        """Add a line to metrics.jsonl and its numbers to TensorBoard; a line torn by a crash is closed first."""
+        """Add a line to metrics.jsonl and TensorBoard; a line torn by a crash is closed first."""
         text = json.dumps(line, allow_nan=False, default=float) + "\n"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class RunFolder:
                 self._board.add_scalar(f"{kind}/{name}", value, line.get("step", 0))
 
     def save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], *, keep: int) -> Path:
-        """Write a checkpoint and its checksum, then point `latest.json` at it, then drop the oldest, then mirror."""
+        """Write a checkpoint, its checksum, then `latest.json`; drop the oldest; mirror."""
         path = self._checkpoints / f"step-{step:08d}.pt"
         with atomic_write(path) as stream:
             write(stream)
@@ -161,9 +161,8 @@ class RunFolder:
             ) from error
         here = self._files()
         problems = [f"{name} is missing" for name in told if name not in here]
-        problems += [
-            f"{name} differs" for name in told if name in here and sha256_file(here[name]) != told[name]
-        ]
+        both = [name for name in told if name in here]
+        problems += [f"{name} differs" for name in both if sha256_file(here[name]) != told[name]]
         return problems + [f"{name} is not in the manifest" for name in here if name not in told]
 
     def _files(self) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """What training holds in memory: network, average, optimiser, scaler, and where the run stands."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from app.dataset.loader import Batch
 from app.detector.model_file import SHIPPED, read_model
-from app.detector.network import DetectorConfig, SidescanTargetDetector
+from app.detector.network import DetectorConfig, RawOutput, SidescanTargetDetector
 from app.device.batch_size import MicroBatch, out_of_memory
 from app.device.plan import DevicePlan
 from app.device.random_state import random_states, restore_random_states
@@ -58,7 +59,9 @@ class Session:
         self.micro = MicroBatch(effective=config.batch_size, micro=config.batch_size)
         self.position = Position()
         self._lost_in_a_row = 0
-        self._forward: nn.Module = torch.compile(self.model) if plan.compile else self.model
+        self._forward: Callable[[Tensor], RawOutput] = (
+            torch.compile(self.model) if plan.compile else self.model
+        )
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step on one batch; the loss and its parts as floats.
@@ -104,7 +107,7 @@ class Session:
                 raw = self._forward(images)
             parts = self.model.loss(raw, boxes, labels)
             share = len(boxes) / count
-            self.scaler.scale(parts["loss"] * share).backward()
+            torch.autograd.backward(self.scaler.scale(parts["loss"] * share))
             for name in sums:
                 sums[name] += float(parts[name].detach()) * share
         return sums
@@ -123,7 +126,7 @@ class Session:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= LOST_BATCHES_LIMIT:
                 raise RunError(
-                    f"the loss was not finite in {LOST_BATCHES_LIMIT} batches in a row at step {self.position.step}; "
+                    f"no finite loss in {LOST_BATCHES_LIMIT} batches up to step {self.position.step}; "
                     "resume with a lower rate, or with --dtype float32"
                 )
             return
@@ -165,7 +168,7 @@ class Session:
         state = torch.load(stream, map_location=self.device, weights_only=True)
         if state.get("version") != CHECKPOINT_VERSION:
             raise RunError(
-                f"{name} has checkpoint version {state.get('version')}, this program reads {CHECKPOINT_VERSION}; "
+                f"{name} has version {state.get('version')}, this program reads {CHECKPOINT_VERSION}; "
                 "continue it with the sonarstack that wrote it, or start a new --run"
             )
         try:
