@@ -1,20 +1,22 @@
 """The run: one folder that holds all that a training did, and survives a crash at any moment."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.errors import RunError
-from app.storage import Mirror, atomic_write, output_error, sha256_file, write_json
+from app.errors import OutputError, RunError
+from app.mirror import Mirror
+from app.storage import UNFINISHED, atomic_write, require_writable, sha256_file, write_json, write_text
+from app.training.manifest import verify_manifest, write_manifest
+from app.training.metrics import Board, MetricsFile
 
-MANIFEST = "manifest.json"
+RECORD = "run.json"
 LATEST = "latest.json"
 
 
 class RunFolder:
-    """Paths, records and checkpoints of one run.
+    """Paths, records and checkpoints of one run, with a copy elsewhere if a mirror is given.
 
     Layout: run.json, metrics.jsonl, checkpoints/, tensorboard/, model/, report.html, manifest.json.
     """
@@ -22,19 +24,48 @@ class RunFolder:
     def __init__(self, path: Path, *, mirror: str | None = None) -> None:
         self.path = path
         self.best_model = path / "model" / "best.pt"
+        self.notes: list[str] = []
+        """What went wrong on the way and was got over, one line each: for the log."""
         self._checkpoints = path / "checkpoints"
-        self._metrics = path / "metrics.jsonl"
+        self._metrics = MetricsFile(path / "metrics.jsonl")
+        self._board = Board(path / "tensorboard")
         self._mirror = Mirror(path, mirror) if mirror is not None else None
-        self._board: Any = None
 
     @property
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return (self.path / "run.json").is_file()
+        return (self.path / RECORD).is_file()
+
+    def require_writable(self) -> None:
+        """Try folder and mirror before the work starts.
+
+        Raises:
+            OutputError: one of them cannot be written, or the mirror is that of another run.
+        """
+        require_writable(self.path)
+        if self._mirror is not None:
+            self._mirror.push()
+
+    def restore(self) -> bool:
+        """Bring the run home from its mirror where that is further than this folder; whether it was.
+
+        Raises:
+            OutputError: the mirror cannot be read.
+        """
+        if self._mirror is None:
+            return False
+        names = self._mirror.names()
+        there = max((_step(n) for n in names if _is_checkpoint(n)), default=-1)
+        newest = self._newest_whole()
+        here = _step(newest.name) if newest is not None else -1
+        if not names or (there <= here and self.exists):
+            return False
+        self.notes += self._mirror.pull()
+        return True
 
     def write_record(self, record: dict[str, Any]) -> None:
         """What is run: recipe, data, split, device plan, libraries."""
-        write_json(self.path / "run.json", record)
+        write_json(self.path / RECORD, record)
 
     def read_record(self) -> dict[str, Any]:
         """What `write_record` wrote.
@@ -42,72 +73,64 @@ class RunFolder:
         Raises:
             RunError: there is no run here, or its record is damaged.
         """
-        path = self.path / "run.json"
+        path = self.path / RECORD
         try:
             record = json.loads(path.read_text())
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise RunError(
-                f"{self.path} holds no run (run.json is missing); give the folder of a training"
+                f"{self.path} holds no run ({RECORD} is missing); give the folder of a training"
             ) from error
         except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read ({error}); restore it from the run's mirror") from error
+            raise RunError(
+                f"{path} cannot be read ({type(error).__name__}); restore it from the run's mirror"
+            ) from error
         if not isinstance(record, dict):
             raise RunError(f"{path} is not a run's record; restore it from the run's mirror")
         return record
 
     def append_metrics(self, line: dict[str, Any]) -> None:
-        """Add a line to metrics.jsonl and TensorBoard; a line torn by a crash is closed first."""
-        text = json.dumps(line, allow_nan=False, default=float) + "\n"
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with self._metrics.open("ab+") as stream:
-                if stream.tell() and not self._ends_whole(stream):
-                    stream.write(b"\n")
-                stream.write(text.encode())
-        except OSError as error:
-            raise output_error(self._metrics, error) from error
-        self._to_board(line)
+        """Add a line to metrics.jsonl and its numbers to TensorBoard.
 
-    @staticmethod
-    def _ends_whole(stream: BinaryIO) -> bool:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) == b"\n"
+        Args:
+            line: `kind` and `step` beside the figures.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._metrics.append(line)
+        self._board.add(line)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All whole lines of metrics.jsonl, in order."""
-        if not self._metrics.is_file():
-            return []
-        lines = []
-        for text in self._metrics.read_text(errors="replace").splitlines():
-            try:
-                lines.append(json.loads(text))
-            except ValueError:  # the line that a crash cut short
-                continue
-        return lines
+        """All whole lines of metrics.jsonl, in order.
 
-    def _to_board(self, line: dict[str, Any]) -> None:
-        if self._board is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(str(self.path / "tensorboard"))
-        kind = line.get("kind", "step")
-        for name, value in line.items():
-            if isinstance(value, int | float) and name not in ("step", "epoch"):
-                self._board.add_scalar(f"{kind}/{name}", value, line.get("step", 0))
+        Raises:
+            RunError: the file is damaged.
+        """
+        try:
+            return self._metrics.read()
+        except ValueError as error:
+            raise RunError(
+                f"{self.path / 'metrics.jsonl'} is damaged ({error}); restore it from the run's mirror"
+            ) from error
 
     def save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], *, keep: int) -> Path:
-        """Write a checkpoint, its checksum, then `latest.json`; drop the oldest; mirror."""
+        """Write a checkpoint and its checksum, point `latest.json` at it, drop the oldest, then mirror.
+
+        A mirror that fails does not stop the run; it is noted and tried again at the next checkpoint.
+
+        Raises:
+            OutputError: this disk does not take it; the older checkpoints are untouched.
+        """
         path = self._checkpoints / f"step-{step:08d}.pt"
         with atomic_write(path) as stream:
             write(stream)
         digest = sha256_file(path)
-        write_json(path.with_suffix(".sha256.json"), {"sha256": digest})
+        write_text(_checksum(path), f"{digest}  {path.name}\n")
         write_json(self._checkpoints / LATEST, {"file": path.name, "step": step, "sha256": digest})
-        for old in sorted(self._checkpoints.glob("step-*.pt"))[:-keep]:
+        for old in self._all_checkpoints()[keep:]:
             old.unlink(missing_ok=True)
-            old.with_suffix(".sha256.json").unlink(missing_ok=True)
-        if self._mirror is not None:
-            self._mirror.push()
+            _checksum(old).unlink(missing_ok=True)
+        self._push_if_possible()
         return path
 
     def newest_checkpoint(self) -> Path | None:
@@ -115,59 +138,69 @@ class RunFolder:
 
         Raises:
             RunError: there are checkpoints, and all of them are damaged.
+            OutputError: the mirror cannot be read.
         """
-        if self._mirror is not None and not self.exists:
-            self._mirror.pull()
-        candidates = sorted(self._checkpoints.glob("step-*.pt"), reverse=True)
-        for path in candidates:
-            if self._whole(path):
-                return path
-        if candidates:
+        for leftover in self._checkpoints.glob(f".*{UNFINISHED}"):  # of a process killed while writing
+            leftover.unlink(missing_ok=True)
+        self.restore()
+        newest = self._newest_whole()
+        damaged = [p for p in self._all_checkpoints() if newest is None or p.name > newest.name]
+        self.notes += [f"{path} is damaged and passed over" for path in damaged]
+        if newest is None and damaged:
             raise RunError(
                 f"every checkpoint in {self._checkpoints} is damaged; remove that folder to start over, "
                 "or bring the run's mirror back"
             )
-        return None
+        return newest
 
-    @staticmethod
-    def _whole(path: Path) -> bool:
-        try:
-            told = json.loads(path.with_suffix(".sha256.json").read_text())["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):  # killed between checkpoint and checksum
-            return False
-        return bool(told == sha256_file(path))
+    def _newest_whole(self) -> Path | None:
+        return next((path for path in self._all_checkpoints() if _is_whole(path)), None)
+
+    def _all_checkpoints(self) -> list[Path]:
+        return sorted(self._checkpoints.glob("step-*.pt"), key=lambda p: _step(p.name), reverse=True)
 
     def write_manifest(self, *, complete: bool) -> None:
-        """Checksums of everything in the run; `complete` only when the job is done. Mirrors afterwards."""
-        if self._board is not None:
-            self._board.close()
-            self._board = None
-        files = {name: sha256_file(path) for name, path in self._files().items()}
-        write_json(self.path / MANIFEST, {"complete": complete, "files": files})
+        """Checksums of everything in the run; `complete` only when the job is done. Then mirror.
+
+        Raises:
+            OutputError: this disk or the mirror does not take it.
+        """
+        self._board.close()
+        write_manifest(self.path, complete=complete)
         if self._mirror is not None:
             self._mirror.push()
 
     def verify_manifest(self) -> list[str]:
-        """Every difference between the manifest and the folder, one line each; empty where all agree.
+        """Every difference between the manifest and the folder; see `manifest.verify_manifest`."""
+        return verify_manifest(self.path)
 
-        Raises:
-            RunError: there is no readable manifest.
-        """
+    def _push_if_possible(self) -> None:
+        if self._mirror is None:
+            return
+        self._board.flush()
         try:
-            told: dict[str, str] = json.loads((self.path / MANIFEST).read_text())["files"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{self.path / MANIFEST} cannot be read ({error}); the run did not stop cleanly"
-            ) from error
-        here = self._files()
-        problems = [f"{name} is missing" for name in told if name not in here]
-        both = [name for name in told if name in here]
-        problems += [f"{name} differs" for name in both if sha256_file(here[name]) != told[name]]
-        return problems + [f"{name} is not in the manifest" for name in here if name not in told]
+            self._mirror.push()
+        except OutputError as error:
+            self.notes.append(str(error))
 
-    def _files(self) -> dict[str, Path]:
-        return {
-            p.relative_to(self.path).as_posix(): p
-            for p in sorted(self.path.rglob("*"))
-            if p.is_file() and p.name != MANIFEST and not p.name.startswith(".")
-        }
+
+def _is_checkpoint(name: str) -> bool:
+    return name.startswith("checkpoints/step-") and name.endswith(".pt")
+
+
+def _step(name: str) -> int:
+    digits = Path(name).stem.removeprefix("step-")
+    return int(digits) if digits.isdecimal() else -1
+
+
+def _checksum(path: Path) -> Path:
+    """Beside the checkpoint, in the form that `sha256sum -c` reads."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        told = _checksum(path).read_text().split()
+    except (OSError, UnicodeDecodeError):  # killed between checkpoint and checksum
+        return False
+    return bool(told) and told[0] == sha256_file(path)

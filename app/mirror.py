@@ -1,0 +1,199 @@
+"""Copies of a folder at another address: s3://, gs://, az://, another folder, or anything fsspec opens."""
+
+import hashlib
+import json
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from app.errors import OutputError
+from app.storage import UNFINISHED, atomic_write, sha256_file, write_text
+
+INDEX = "mirror.json"
+"""File at a mirror that tells the checksums of what lies there."""
+OWNER = ".mirror-owner"
+"""File in a mirrored folder that tells which mirror is its own."""
+
+
+class Mirror:
+    """A copy of a local folder at another address, brought up to date file by file.
+
+    The index at the far side names, before a push, the old and the new checksum of each file that will
+    change, and afterwards the new one: a push cut short at any moment leaves every file whole and known.
+    """
+
+    def __init__(self, local: Path, address: str) -> None:
+        """Open the address; nothing is written yet.
+
+        Raises:
+            OutputError: no such kind of address, or its package is not installed.
+        """
+        import fsspec
+
+        self._local = local
+        self._address = address.rstrip("/")
+        self._digests: dict[str, tuple[tuple[int, int], str]] = {}
+        try:
+            self._far, root = fsspec.core.url_to_fs(self._address)
+        except ImportError as error:
+            raise OutputError(
+                f"cannot mirror to {address}: {error}; pip install 'sonarstack[cloud]'"
+            ) from error
+        except ValueError as error:
+            raise OutputError(
+                f"cannot mirror to {address}: {error}; give s3://, gs://, az:// or a folder"
+            ) from error
+        self._root = str(root).rstrip("/")
+        self._is_folder = "file" in _protocols(self._far)
+
+    def push(self) -> int:
+        """Copy what is new or changed, drop what is gone; the number of files copied.
+
+        Raises:
+            OutputError: the address does not take them, or holds the mirror of another folder.
+        """
+        try:
+            return self._push()
+        except OutputError:
+            raise
+        except Exception as error:  # each cloud's package has exceptions of its own
+            raise OutputError(
+                f"cannot mirror to {self._address}: {_one_line(error)}; check the address and the rights"
+            ) from error
+
+    def _push(self) -> int:
+        index = self._index()
+        known: dict[str, list[str]] = index.get("files", {})
+        owner = self._claim(index)
+        now = self._local_digests()
+        changed = [name for name in now if known.get(name) != [now[name]]]
+        gone = [name for name in known if name not in now]
+        if not changed and not gone and index:
+            return 0
+        both = known | {name: [*known.get(name, []), now[name]] for name in changed}
+        self._write_index(owner, both)
+        for name in changed:
+            self._put(name)
+        self._write_index(owner, {name: [digest] for name, digest in now.items()})
+        for name in gone:
+            if self._far.exists(f"{self._root}/{name}"):
+                self._far.rm_file(f"{self._root}/{name}")
+        return len(changed)
+
+    def _claim(self, index: dict[str, Any]) -> str:
+        """Who owns the mirror; refuses to overwrite the copy of another folder."""
+        mine = self._local / OWNER
+        owner = mine.read_text().strip() if mine.is_file() else uuid.uuid4().hex
+        if index and index.get("owner") != owner:
+            raise OutputError(
+                f"cannot mirror to {self._address}: it holds another run; "
+                "resume that one, or give another address"
+            )
+        if not mine.is_file():
+            write_text(mine, owner + "\n")
+        return owner
+
+    def _local_digests(self) -> dict[str, str]:
+        """Checksums of the local files; computed anew only where size or time changed."""
+        found: dict[str, str] = {}
+        for path in sorted(self._local.rglob("*")):
+            if not path.is_file() or path.name.endswith(UNFINISHED) or path.name == OWNER:
+                continue
+            name, stat = path.relative_to(self._local).as_posix(), path.stat()
+            stamp = (stat.st_size, stat.st_mtime_ns)
+            if self._digests.get(name, (None,))[0] != stamp:
+                self._digests[name] = (stamp, sha256_file(path))
+            found[name] = self._digests[name][1]
+        return found
+
+    def _put(self, name: str) -> None:
+        """Copy one file, whole or not at all, and check its size there."""
+        source, target = self._local / name, f"{self._root}/{name}"
+        self._far.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        if self._is_folder:  # object stores show an object only when it is whole; a folder needs the rename
+            with source.open("rb") as stream, atomic_write(Path(target)) as copy:
+                shutil.copyfileobj(stream, copy)
+        else:
+            self._far.put_file(str(source), target)
+        size = source.stat().st_size
+        if self._far.size(target) != size:
+            raise OutputError(
+                f"{self._address}/{name} has another size than the {size} bytes sent; try again"
+            )
+
+    def _write_index(self, owner: str, files: dict[str, list[str]]) -> None:
+        text = json.dumps({"owner": owner, "files": files}, indent=1).encode()
+        self._far.makedirs(self._root, exist_ok=True)
+        if self._is_folder:
+            with atomic_write(Path(self._root) / INDEX) as stream:
+                stream.write(text)
+        else:
+            self._far.pipe_file(f"{self._root}/{INDEX}", text)
+
+    def names(self) -> tuple[str, ...]:
+        """Files that lie at the address, as paths relative to the folder; none if nothing was ever mirrored.
+
+        Raises:
+            OutputError: the address cannot be read.
+        """
+        try:
+            return tuple(self._index().get("files", {}))
+        except Exception as error:
+            raise OutputError(
+                f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
+            ) from error
+
+    def pull(self) -> tuple[str, ...]:
+        """Bring home every file that differs here, verified.
+
+        Returns:
+            One line for each file there that is missing or damaged; those are not brought.
+
+        Raises:
+            OutputError: the address cannot be read, or this disk not written.
+        """
+        try:
+            index = self._index()
+            problems = [self._fetch(name, digests) for name, digests in index.get("files", {}).items()]
+        except OutputError:
+            raise
+        except Exception as error:
+            raise OutputError(
+                f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
+            ) from error
+        if index:
+            write_text(self._local / OWNER, f"{index['owner']}\n")
+        return tuple(p for p in problems if p is not None)
+
+    def _fetch(self, name: str, digests: list[str]) -> str | None:
+        target = self._local / name
+        if not target.resolve().is_relative_to(self._local.resolve()):
+            return f"{self._address}/{name} would leave the folder"
+        if target.is_file() and sha256_file(target) in digests:
+            return None
+        try:
+            data: bytes = self._far.cat_file(f"{self._root}/{name}")
+        except FileNotFoundError:
+            return f"{self._address}/{name} is missing"
+        if hashlib.sha256(data).hexdigest() not in digests:
+            return f"{self._address}/{name} is damaged: its checksum differs"
+        with atomic_write(target) as stream:
+            stream.write(data)
+        return None
+
+    def _index(self) -> dict[str, Any]:
+        name = f"{self._root}/{INDEX}"
+        if not self._far.exists(name):
+            return {}
+        index: dict[str, Any] = json.loads(self._far.cat_file(name))
+        return index
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".splitlines()[0]
