@@ -1,0 +1,96 @@
+"""Where things stand in an XTF file: its header, its packets, the channels of a ping.
+
+Source: Triton Imaging, "eXtended Triton Format (XTF)", rev. 42; offsets checked against pyxtf's structures.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MAGIC = 0xFACE
+MAGIC_BYTES = b"\xce\xfa"
+FILE_FORMAT = 123
+SONAR = 0
+"""Header type of a sonar ping; all others (attitude, bathymetry, notes) are passed over."""
+PACKET_BYTES, PING_BYTES, CHANNEL_BYTES, FILE_HEADER_BYTES = 14, 256, 64, 1024
+CHANNEL_INFO_BYTES, CHANNELS_IN_FIRST_HEADER = 128, 6
+PORT, STARBOARD = 1, 2
+"""Types of channel; 0 is a sub-bottom profiler, 3 bathymetry."""
+
+FILE_HEADER = np.dtype(
+    {
+        "names": ["format", "nav_units", "sonar_channels", "bathymetry_channels"],
+        "formats": ["u1", "<u2", "<u2", "<u2"],
+        "offsets": [0, 164, 166, 168],
+        "itemsize": FILE_HEADER_BYTES,
+    }
+)
+CHANNEL_INFO = np.dtype(
+    {
+        "names": ["type", "sub_channel", "bytes_per_sample", "samples", "frequency", "sample_format"],
+        "formats": ["u1", "u1", "<u2", "<u4", "<f4", "u1"],
+        "offsets": [0, 1, 6, 8, 32, 74],
+        "itemsize": CHANNEL_INFO_BYTES,
+    }
+)
+PACKET = np.dtype(
+    {
+        "names": ["magic", "type", "channels", "bytes"],
+        "formats": ["<u2", "u1", "<u2", "<u4"],
+        "offsets": [0, 2, 4, 10],
+        "itemsize": PACKET_BYTES,
+    }
+)
+PING = np.dtype(
+    {
+        "names": [
+            *("year", "month", "day", "hour", "minute", "second", "centisecond", "sound_velocity"),
+            *("ship_speed", "ship_gyro", "ship_y", "ship_x", "speed", "y", "x"),
+            *("altitude", "pitch", "roll", "heading"),
+        ],
+        "formats": [
+            *("<u2", "u1", "u1", "u1", "u1", "u1", "u1", "<f4"),
+            *("<f4", "<f4", "<f8", "<f8", "<f4", "<f8", "<f8"),
+            *("<f4", "<f4", "<f4", "<f4"),
+        ],
+        "offsets": [14, 16, 17, 18, 19, 20, 21, 32, 120, 124, 128, 136, 152, 160, 168, 196, 204, 208, 212],
+        "itemsize": PING_BYTES,
+    }
+)
+CHANNEL = np.dtype(
+    {
+        "names": ["number", "slant_range", "duration", "frequency", "samples"],
+        "formats": ["<u2", "<f4", "<f4", "<u2", "<u4"],
+        "offsets": [0, 4, 16, 26, 42],
+        "itemsize": CHANNEL_BYTES,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelFormat:
+    """What the file header says of one channel."""
+
+    number: int
+    """As pings refer to it."""
+    type: int
+    bytes_per_sample: int
+    sample_format: int
+    samples: int
+    """Samples of a ping whose own header says 0."""
+    frequency_khz: float | None
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """How its samples are stored. Formats 2 and 5 are XTF's codes for 32-bit integers and IEEE floats."""
+        if self.bytes_per_sample == 4:
+            return np.dtype({2: "<i4", 5: "<f4"}.get(self.sample_format, "<u4"))
+        return np.dtype({1: "u1", 2: "<u2"}[self.bytes_per_sample])
+
+
+def kilohertz(value: float) -> float | None:
+    """A frequency field in kHz; some writers give Hz, most leave 0."""
+    if not np.isfinite(value) or value <= 0:
+        return None
+    in_khz = float(value) / 1000 if value > 5000 else float(value)
+    return in_khz if 1 <= in_khz <= 5000 else None

@@ -1,0 +1,103 @@
+"""Position, attitude and time of XTF pings: what is unset or absurd becomes NaN, or None for a whole file."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sonar.waterfall import Floats, Navigation, PositionUnits
+
+KNOT_MPS = 0.514444
+"""XTF gives speeds in knots."""
+RANGE_LIMIT_M = 3000.0
+SPEED_LIMIT_MPS = 25.0
+METRES, DEGREES = 0, 3
+"""Values of the header's NavUnits."""
+
+
+def navigation_of(
+    headers: NDArray[np.void], slant_range_m: Floats, nav_units: int
+) -> tuple[Navigation, tuple[str, ...]]:
+    """Navigation of pings; exact zeros mean unset, as every writer leaves them."""
+    x, y = _position(headers)
+    units, warnings = _units(x, y, nav_units)
+    heading = _or_none(_set(headers["heading"], 0, 360))
+    if heading is None:
+        heading = _or_none(_set(headers["ship_gyro"], 0, 360))
+    speed = _or_none(_set(headers["speed"] * KNOT_MPS, 0, SPEED_LIMIT_MPS))
+    if speed is None:
+        speed = _or_none(_set(headers["ship_speed"] * KNOT_MPS, 0, SPEED_LIMIT_MPS))
+    altitude = _set(headers["altitude"], 0, RANGE_LIMIT_M)
+    with np.errstate(invalid="ignore"):
+        altitude = np.where(altitude > slant_range_m, np.nan, altitude)
+    navigation = Navigation(
+        time_s=unix_time_s(headers),
+        x=None if units is None else x,
+        y=None if units is None else y,
+        units=units,
+        heading_deg=heading,
+        altitude_m=_or_none(altitude),
+        speed_mps=speed,
+        pitch_deg=_or_none(_set(headers["pitch"], -90, 90)),
+        roll_deg=_or_none(_set(headers["roll"], -90, 90)),
+    )
+    return navigation, warnings
+
+
+def slant_range_of(channel: NDArray[np.void], headers: NDArray[np.void]) -> Floats:
+    """Range of the last sample; from the ping's duration where the range is unset, else NaN."""
+    told = _set(channel["slant_range"], 0, RANGE_LIMIT_M)
+    # SoundVelocity holds half the speed of sound (two-way travel), 750 where it is usual.
+    half_speed = _set(headers["sound_velocity"], 100, 1000)
+    half_speed = np.where(np.isnan(half_speed), 750.0, half_speed)
+    timed = _set(channel["duration"] * half_speed, 0, RANGE_LIMIT_M)
+    return np.where(np.isnan(told), timed, told)
+
+
+def unix_time_s(headers: NDArray[np.void]) -> Floats:
+    """Seconds since 1970, UTC; NaN where a field is impossible."""
+    year, month, day = (headers[k].astype(np.int64) for k in ("year", "month", "day"))
+    hour, minute, second = (headers[k].astype(np.int64) for k in ("hour", "minute", "second"))
+    possible = (year >= 1970) & (year < 2200) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    possible &= (hour < 24) & (minute < 60) & (second < 61)
+    months = (np.where(possible, year, 1970) - 1970) * 12 + np.where(possible, month, 1) - 1
+    days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + day - 1
+    seconds = days * 86400.0 + hour * 3600 + minute * 60 + second + headers["centisecond"] / 100
+    return np.where(possible, seconds, np.nan)
+
+
+def _position(headers: NDArray[np.void]) -> tuple[Floats, Floats]:
+    for x_name, y_name in (("x", "y"), ("ship_x", "ship_y")):
+        with np.errstate(invalid="ignore"):
+            x, y = headers[x_name].astype(np.float64), headers[y_name].astype(np.float64)
+        unset = (
+            ~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)) | (np.abs(x) > 1e8) | (np.abs(y) > 1e8)
+        )
+        x, y = np.where(unset, np.nan, x), np.where(unset, np.nan, y)
+        if not unset.all():
+            break
+    return x, y
+
+
+def _units(x: Floats, y: Floats, nav_units: int) -> tuple[PositionUnits | None, tuple[str, ...]]:
+    """What positions mean: the values decide, since headers lie; degrees only where all could be degrees."""
+    if np.isnan(x).all():
+        return None, ()
+    possible = bool(np.nanmedian(np.abs(x)) <= 180 and np.nanmedian(np.abs(y)) <= 90)
+    if nav_units == DEGREES and not possible:
+        return PositionUnits.METRES, (
+            "the header says degrees, the positions are no degrees: taken as metres",
+        )
+    if nav_units == METRES and possible:
+        return PositionUnits.DEGREES, ("the header says metres, the positions look like degrees: taken so",)
+    return (PositionUnits.DEGREES if possible else PositionUnits.METRES), ()
+
+
+def _set(values: NDArray[np.generic], low: float, high: float) -> Floats:
+    """Values within bounds; NaN for zero, for what is not finite and for what is absurd."""
+    with np.errstate(invalid="ignore"):
+        numbers = values.astype(np.float64)
+        bad = ~np.isfinite(numbers) | (numbers == 0) | (numbers < low) | (numbers > high)
+    return np.where(bad, np.nan, numbers)
+
+
+def _or_none(values: Floats) -> Floats | None:
+    return None if np.isnan(values).all() else values
