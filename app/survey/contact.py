@@ -27,7 +27,13 @@ class Contact:
     sample_range: tuple[int, int]
     """First and last raw sample of the box, 0 nearest."""
     slant_range_m: float
+    """Range of the object itself, along the beam."""
     ground_range_m: float
+    """Distance of the object from the towfish's track, along the bottom."""
+    box_ground_m: tuple[float, float]
+    """Ground range of the box's near and far edge; the shadow is inside."""
+    altitude_m: float | None
+    """Towfish above the bottom at the centre ping; None where unknown: ground ranges are then too long."""
     along_m: float | None
     """Extent along track; None where the distance between pings is unknown."""
     across_m: float | None

@@ -1,0 +1,204 @@
+"""The map: one drawing for each area that was surveyed, with lines, swaths, contacts, ticks and a scale bar.
+
+Coordinates of a drawing are pixels of its viewBox, `WIDTH_PX` wide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.report.projection import Projection, degrees_text, nice_step, projection_around
+from app.sonar.waterfall import PositionUnits
+from app.survey.contact import Contact
+from app.survey.result import FileReport, SurveyResult, Track
+
+WIDTH_PX = 1000.0
+HEIGHTS_PX = (380.0, 640.0)
+MARGIN_M = 12.0
+NEIGHBOURS_M = 5_000.0
+"""Files closer to each other than this share a map."""
+MOST_LINE_POINTS = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One file's track."""
+
+    source: str
+    points: str
+    """For a polyline."""
+    swath_px: float
+    """Width of the seabed seen on both sides."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One contact on the map."""
+
+    contact: Contact
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tick:
+    """A line of the graticule."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AreaMap:
+    """Everything the page needs to draw one area."""
+
+    title: str
+    height_px: float
+    lines: tuple[Line, ...]
+    marks: tuple[Mark, ...]
+    ticks_x: tuple[Tick, ...]
+    ticks_y: tuple[Tick, ...]
+    scale_px: float
+    scale_m: float
+    scale_text: str
+
+
+def survey_maps(result: SurveyResult) -> list[AreaMap]:
+    """A drawing per area; empty where no file has positions."""
+    maps = []
+    for files in _areas([file for file in result.files if file.track is not None]):
+        sources = {file.source for file in files}
+        maps.append(_area_map(files, [c for c in result.contacts if c.source in sources]))
+    return maps
+
+
+def _areas(files: Sequence[FileReport]) -> list[list[FileReport]]:
+    """Files grouped by neighbourhood, transitively."""
+    areas: list[list[FileReport]] = []
+    for file in files:
+        near = [area for area in areas if any(_near(file, other) for other in area)]
+        areas = [area for area in areas if area not in near]
+        areas.append([*(other for area in near for other in area), file])
+    return areas
+
+
+def _near(a: FileReport, b: FileReport) -> bool:
+    first, second = a.track, b.track
+    if first is None or second is None or first.units is not second.units:
+        return False
+    projection = projection_around([float(first.x[0])], [float(first.y[0])], first.units)
+    (ax, ay), (bx, by) = (projection.metres(t.x, t.y) for t in (first, second))
+    gap_x = max(0.0, float(max(ax.min(), bx.min()) - min(ax.max(), bx.max())))
+    gap_y = max(0.0, float(max(ay.min(), by.min()) - min(ay.max(), by.max())))
+    return bool(np.hypot(gap_x, gap_y) < NEIGHBOURS_M)
+
+
+def _area_map(files: Sequence[FileReport], contacts: Sequence[Contact]) -> AreaMap:
+    tracks = [file.track for file in files if file.track is not None]
+    units = tracks[0].units
+    placed = [(c, place) for c in contacts if (place := _place(c, units)) is not None]
+    xs = np.concatenate([*(t.x for t in tracks), [p[0] for _, p in placed]])
+    ys = np.concatenate([*(t.y for t in tracks), [p[1] for _, p in placed]])
+    projection = projection_around(xs.tolist(), ys.tolist(), units)
+    right, down = projection.metres(xs, ys)
+    swath_m = max((_swath_m(file) for file in files), default=0.0)
+    frame = _Frame(right.min(), right.max(), down.min(), down.max(), margin_m=swath_m / 2 + MARGIN_M)
+    lines = tuple(
+        Line(
+            source=file.source,
+            points=frame.points(projection, file.track),
+            swath_px=round(_swath_m(file) * frame.px_per_m, 1),
+        )
+        for file in files
+        if file.track is not None
+    )
+    marks = []
+    for contact, (x, y) in placed:
+        mark_right, mark_down = projection.metres(np.array([x]), np.array([y]))
+        marks.append(Mark(contact=contact, x=frame.x(mark_right[0]), y=frame.y(mark_down[0])))
+    scale_m = nice_step(frame.width_m, 5)
+    return AreaMap(
+        title=", ".join(file.source for file in files),
+        height_px=frame.height_px,
+        lines=lines,
+        marks=tuple(marks),
+        ticks_x=_ticks_x(frame, projection),
+        ticks_y=_ticks_y(frame, projection),
+        scale_px=round(scale_m * frame.px_per_m, 1),
+        scale_m=scale_m,
+        scale_text=f"{scale_m / 1000:g} km" if scale_m >= 1000 else f"{scale_m:g} m",
+    )
+
+
+class _Frame:
+    """Which metres the drawing shows."""
+
+    def __init__(self, left: float, right: float, top: float, bottom: float, *, margin_m: float) -> None:
+        width_m, height_m = right - left + 2 * margin_m, bottom - top + 2 * margin_m
+        least, most = HEIGHTS_PX
+        self.px_per_m = min(WIDTH_PX / width_m, most / height_m)
+        self.height_px = min(most, max(least, height_m * self.px_per_m))
+        self.width_m, self.height_m = WIDTH_PX / self.px_per_m, self.height_px / self.px_per_m
+        self.left_m = (left + right) / 2 - self.width_m / 2
+        self.top_m = (top + bottom) / 2 - self.height_m / 2
+
+    def x(self, right_m: float) -> float:
+        return round(float((right_m - self.left_m) * self.px_per_m), 1)
+
+    def y(self, down_m: float) -> float:
+        return round(float((down_m - self.top_m) * self.px_per_m), 1)
+
+    def points(self, projection: Projection, track: Track) -> str:
+        every = max(1, len(track.x) // MOST_LINE_POINTS)
+        kept = np.unique(np.append(np.arange(0, len(track.x), every), len(track.x) - 1))
+        right, down = projection.metres(track.x[kept], track.y[kept])
+        return " ".join(f"{self.x(r)},{self.y(d)}" for r, d in zip(right, down, strict=True))
+
+
+def _ticks_x(frame: _Frame, projection: Projection) -> tuple[Tick, ...]:
+    first, _ = projection.position(frame.left_m, 0)
+    last, _ = projection.position(frame.left_m + frame.width_m, 0)
+    step = nice_step(last - first, 5, projection.units)
+    values = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
+    at = [frame.left_m + (v - first) / (last - first) * frame.width_m for v in values]
+    return tuple(
+        Tick(at=frame.x(a), text=_tick_text(float(v), projection.units, "EW"))
+        for a, v in zip(at, values, strict=True)
+    )
+
+
+def _ticks_y(frame: _Frame, projection: Projection) -> tuple[Tick, ...]:
+    _, first = projection.position(0, frame.top_m + frame.height_m)
+    _, last = projection.position(0, frame.top_m)
+    step = nice_step(last - first, 4, projection.units)
+    values = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
+    at = [frame.top_m + (last - v) / (last - first) * frame.height_m for v in values]
+    return tuple(
+        Tick(at=frame.y(a), text=_tick_text(float(v), projection.units, "NS"))
+        for a, v in zip(at, values, strict=True)
+    )
+
+
+def _tick_text(value: float, units: PositionUnits, letters: str) -> str:
+    if units is PositionUnits.METRES:
+        return f"{value:,.0f} m {letters[0]}"
+    if letters == "EW":
+        value = (value + 180) % 360 - 180
+    return degrees_text(value, letters)
+
+
+def _place(contact: Contact, units: PositionUnits) -> tuple[float, float] | None:
+    x, y = (
+        (contact.longitude, contact.latitude)
+        if units is PositionUnits.DEGREES
+        else (contact.grid_x_m, contact.grid_y_m)
+    )
+    return None if x is None or y is None else (x, y)
+
+
+def _swath_m(file: FileReport) -> float:
+    track = file.track
+    if track is None or not track.length_m or file.area_km2 is None:
+        return 0.0
+    return file.area_km2 * 1e6 / track.length_m

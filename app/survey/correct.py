@@ -1,0 +1,116 @@
+"""A block of raw pings into corrected rows: water column out, ground range, even brightness, square pixels.
+
+Shape suffixes: P pings, S samples, R rows of the corrected picture.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sonar.coordinates import ping_spacing_m
+from app.sonar.corrections.bottom import choose_altitude
+from app.sonar.corrections.gain import normalise_gain
+from app.sonar.corrections.geometry import slant_to_ground
+from app.sonar.navigation import repair_navigation
+from app.sonar.waterfall import Floats, Side, Waterfall
+from app.survey.grid import SurveyGrid, choose_grid
+from app.survey.options import SurveyOptions
+from app.survey.pings import PingTable, ping_table
+from app.survey.strip import Strip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectedBlock:
+    """One block ready for the network, and what is needed to place what is found in it."""
+
+    strip: Strip
+    pings: PingTable
+    grid: SurveyGrid
+    altitude_source: str
+    """`file`, `data` or `none`."""
+    frequency_khz: float | None
+    warnings: tuple[str, ...]
+
+
+class Corrector:
+    """Corrects the blocks of one recording in turn; the grid stays while the range setting stays."""
+
+    def __init__(self, options: SurveyOptions) -> None:
+        self._options = options
+        self._grid: SurveyGrid | None = None
+        self.spacing_m: float | None = options.ping_spacing_m
+        """Distance between pings, None where neither the options nor the positions tell it."""
+
+    def correct(self, waterfall: Waterfall) -> CorrectedBlock:
+        """Correct one block.
+
+        Raises:
+            SonarFileError: the recording does not say its range and the options do not either.
+        """
+        navigation, warnings = repair_navigation(waterfall.navigation)
+        if self.spacing_m is None:
+            self.spacing_m = ping_spacing_m(navigation, self._options.crs)
+        altitude_m, altitude_source = choose_altitude(waterfall)
+        if self._grid is None or not self._grid.fits(waterfall):
+            self._grid = choose_grid(waterfall, ping_spacing_m=self.spacing_m, options=self._options)
+        pings = ping_table(waterfall, navigation, _filled(altitude_m, 0.0))
+        strip = _strip(waterfall, pings.altitude_m, self._grid)
+        return CorrectedBlock(
+            strip=strip,
+            pings=pings,
+            grid=self._grid,
+            altitude_source=altitude_source,
+            frequency_khz=waterfall.frequency_khz,
+            warnings=waterfall.warnings + warnings,
+        )
+
+
+def _strip(waterfall: Waterfall, altitude_m: Floats, grid: SurveyGrid) -> Strip:
+    rows = max(1, round(waterfall.pings * grid.rows_per_ping))
+    slant_range_m = _filled(waterfall.slant_range_m, grid.range_m)
+    old_edges = np.linspace(0, waterfall.pings, rows + 1)
+    altitude_R, range_R = (_per_row(v, old_edges) for v in (altitude_m, slant_range_m))
+    images = {}
+    for side in Side:
+        raw_PS = waterfall.side(side)
+        if raw_PS is None:
+            continue
+        ground = slant_to_ground(
+            _with_rows(raw_PS, rows), range_R, altitude_R, pixel_m=grid.pixel_m, width_px=grid.width_px
+        )
+        images[side] = normalise_gain(ground)
+    return Strip(images=images, ping_edges=waterfall.first_ping - 0.5 + old_edges, pixel_m=grid.pixel_m)
+
+
+def _with_rows(raw_PS: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
+    """Averaged to fewer rows or interpolated to more."""
+    if raw_PS.dtype not in (np.uint8, np.uint16, np.float32):
+        raw_PS = raw_PS.astype(np.float32)
+    if rows == len(raw_PS):
+        return raw_PS
+    how = cv2.INTER_AREA if rows < len(raw_PS) else cv2.INTER_LINEAR
+    resized: NDArray[np.generic] = cv2.resize(
+        np.ascontiguousarray(raw_PS), (raw_PS.shape[1], rows), interpolation=how
+    )
+    return resized
+
+
+def _per_row(values_P: Floats, row_edges: Floats) -> Floats:
+    """(P,) values at the centres of rows."""
+    if len(row_edges) - 1 == len(values_P):
+        return values_P
+    centres = (row_edges[:-1] + row_edges[1:]) / 2 - 0.5
+    return np.interp(centres, np.arange(len(values_P)), values_P)
+
+
+def _filled(values_P: Floats, fallback: float) -> Floats:
+    """NaN replaced by interpolation between known neighbours, or by `fallback` where nothing is known."""
+    known = np.isfinite(values_P)
+    if known.all():
+        return values_P
+    if not known.any():
+        return np.full(len(values_P), fallback)
+    index = np.arange(len(values_P))
+    return np.interp(index, index[known], values_P[known])

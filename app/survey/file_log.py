@@ -1,0 +1,122 @@
+"""Gathers, block by block, what the report says about one file."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from app.sonar.recording import Recording
+from app.sonar.waterfall import PositionUnits
+from app.survey.contact import Contact
+from app.survey.correct import CorrectedBlock
+from app.survey.options import SurveyOptions
+from app.survey.preview import PreviewPainter
+from app.survey.result import FileReport, median_or_none
+from app.survey.track import TrackKeeper, spacing_near_m
+
+MOST_WARNINGS = 20
+"""Different warnings kept of a file; later ones are counted."""
+
+
+class FileLog:
+    """What was read of one file, so far."""
+
+    def __init__(self, path: Path, options: SurveyOptions) -> None:
+        self._path = path
+        self._options = options
+        self._started = time.perf_counter()
+        self._preview = PreviewPainter(options.preview_px)
+        self._track = TrackKeeper()
+        self._first: CorrectedBlock | None = None
+        self._pings = 0
+        self._altitudes_m: list[float] = []
+        self._altitude_sources: set[str] = set()
+        self._spacings_m: list[float] = []
+        self._times_s: list[float] = []
+        self._warnings: dict[str, None] = {}
+        self._warnings_left_out = 0
+        self._error: str | None = None
+
+    def push(self, block: CorrectedBlock) -> None:
+        """Note a block."""
+        pings = block.pings
+        self._first = self._first or block
+        self._pings += len(pings.slant_range_m)
+        self._preview.push(block.strip)
+        self._track.push(pings, sides=len(block.strip.images))
+        self._altitude_sources.add(block.altitude_source)
+        if block.altitude_source != "none":
+            self._altitudes_m.append(float(np.median(pings.altitude_m)))
+        spacing_m = spacing_near_m(pings, pings.first_ping, 1e9)
+        if spacing_m is not None:
+            self._spacings_m.append(spacing_m)
+        known = pings.navigation.time_s[np.isfinite(pings.navigation.time_s)]
+        self._times_s += [float(known.min()), float(known.max())] if known.size else []
+        for text in (*block.warnings, *self._own_warnings(block)):
+            self._warn(text)
+
+    def failed(self, error: Exception) -> None:
+        """The file could not be read, or not further."""
+        self._error = str(error) or type(error).__name__
+
+    def report(self, contacts: list[Contact], recording: Recording | None) -> FileReport:
+        """Everything noted."""
+        track, area_km2 = self._track.finish(self._options.crs)
+        warnings = list(self._warnings)
+        if self._warnings_left_out:
+            warnings.append(f"and {self._warnings_left_out} more warnings")
+        first = self._first
+        return FileReport(
+            source=self._path.name,
+            path=str(self._path),
+            error=self._error,
+            warnings=tuple(warnings),
+            defects=() if recording is None else tuple((d.offset_bytes, d.what) for d in recording.defects),
+            pings=self._pings,
+            contacts=len(contacts),
+            frequency_khz=None if first is None else first.frequency_khz,
+            range_m=None if first is None else first.grid.range_m,
+            altitude_m=median_or_none(np.array(self._altitudes_m)),
+            altitude_source="+".join(sorted(self._altitude_sources - {"none"})) or "none",
+            ping_spacing_m=self._spacing_m,
+            pixel_m=None if first is None else first.grid.pixel_m,
+            start_time_s=min(self._times_s, default=None),
+            end_time_s=max(self._times_s, default=None),
+            track=track,
+            area_km2=area_km2,
+            preview=self._preview.finish(),
+            seconds=time.perf_counter() - self._started,
+        )
+
+    @property
+    def _spacing_m(self) -> float | None:
+        return median_or_none(np.array(self._spacings_m)) or self._options.ping_spacing_m
+
+    def _own_warnings(self, block: CorrectedBlock) -> list[str]:
+        nav, texts = block.pings.navigation, []
+        if nav.x is None or nav.units is None:
+            texts.append("no positions in the file: its contacts are not on the map")
+            if self._options.ping_spacing_m is None:
+                texts.append(
+                    "distance between pings unknown: sizes along track are left out; give --ping-spacing-m"
+                )
+        elif nav.units is PositionUnits.METRES and self._options.crs is None:
+            texts.append(
+                "positions are metres of a grid that the file does not name: contacts have no longitude and "
+                "latitude; add --crs EPSG:..., such as EPSG:32620 for UTM zone 20 north"
+            )
+        if nav.x is not None and nav.heading_deg is None:
+            texts.append("no heading in the file and none from its track: its contacts are not on the map")
+        if block.altitude_source == "none":
+            texts.append(
+                "altitude neither in the file nor found in the data: ranges are slant ranges, no heights"
+            )
+        return texts
+
+    def _warn(self, text: str) -> None:
+        if text in self._warnings:
+            return
+        if len(self._warnings) >= MOST_WARNINGS:
+            self._warnings_left_out += 1
+        else:
+            self._warnings[text] = None

@@ -1,0 +1,83 @@
+"""How large a pixel of the corrected picture is: square on the seabed, fine enough for small targets."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.errors import SonarFileError
+from app.sonar.waterfall import Waterfall
+from app.survey.options import SurveyOptions
+
+SAME_SHAPE = 0.15
+"""Rows are left as they are while a pixel is square to this share: resampling costs time and sharpness."""
+SAME_RANGE = 0.02
+"""A range setting changed by more than this starts a new grid."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurveyGrid:
+    """Pixels of the corrected picture for pings that were recorded with one range setting."""
+
+    pixel_m: float
+    width_px: int
+    """Columns of a side."""
+    rows_per_ping: float
+    """1: every ping is a row; below, pings are averaged; above, rows are interpolated between pings."""
+    range_m: float
+    samples: int
+
+    def fits(self, waterfall: Waterfall) -> bool:
+        """Whether a later block was recorded with the same settings."""
+        range_m = _range_m(waterfall)
+        return (
+            _samples(waterfall) == self.samples
+            and range_m is not None
+            and abs(range_m - self.range_m) <= SAME_RANGE * self.range_m
+        )
+
+
+def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: SurveyOptions) -> SurveyGrid:
+    """Pixel size and width for a block and those like it.
+
+    Args:
+        waterfall: the first block with these settings.
+        ping_spacing_m: distance between pings; None where unknown, then every ping is a row.
+        options: `pixel_m` overrides the choice.
+
+    Raises:
+        SonarFileError: the recording does not say its range.
+    """
+    range_m, samples = _range_m(waterfall), _samples(waterfall)
+    if range_m is None or samples == 0:
+        raise SonarFileError(
+            f"{waterfall.source}: the recording does not say its slant range; "
+            "give it with --range-m, such as 75"
+        )
+    pixel_m = options.pixel_m
+    if pixel_m is None:
+        coarser = max(range_m / samples, ping_spacing_m or 0.0)
+        pixel_m = min(max(coarser, options.finest_pixel_m), options.coarsest_pixel_m)
+        # A sample spacing above the coarsest pixel has no more detail to give.
+        pixel_m = max(pixel_m, range_m / samples)
+    rows_per_ping = 1.0 if ping_spacing_m is None else ping_spacing_m / pixel_m
+    if abs(math.log(max(rows_per_ping, 1e-6))) < SAME_SHAPE:
+        rows_per_ping = 1.0
+    return SurveyGrid(
+        pixel_m=pixel_m,
+        # Ground range never exceeds slant range, and the altitude may fall later in the line.
+        width_px=max(1, math.ceil(range_m / pixel_m)),
+        rows_per_ping=min(max(rows_per_ping, 1 / 64), 16.0),
+        range_m=range_m,
+        samples=samples,
+    )
+
+
+def _range_m(waterfall: Waterfall) -> float | None:
+    known = waterfall.slant_range_m[np.isfinite(waterfall.slant_range_m) & (waterfall.slant_range_m > 0)]
+    return float(np.median(known)) if known.size else None
+
+
+def _samples(waterfall: Waterfall) -> int:
+    sides = (waterfall.port_PS, waterfall.starboard_PS)
+    return max((side.shape[1] for side in sides if side is not None), default=0)

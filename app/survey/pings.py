@@ -1,0 +1,86 @@
+"""Where the towfish was: position, heading and altitude, asked for by (fractional) ping number."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.sonar.waterfall import Floats, Navigation, PositionUnits, Waterfall
+
+FIT_PINGS = 64
+"""Window over which the distance between pings is taken: positions repeat and jitter from ping to ping."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PingState:
+    """The towfish at one moment; None for what is not known."""
+
+    time_s: float | None
+    x: float | None
+    y: float | None
+    units: PositionUnits | None
+    heading_deg: float | None
+    altitude_m: float
+    """0 where the altitude is unknown: slant range is then taken for ground range."""
+    slant_range_m: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PingTable:
+    """Consecutive pings without their samples; all arrays are (P,)."""
+
+    first_ping: int
+    samples: int
+    """Raw samples per side."""
+    navigation: Navigation
+    altitude_m: Floats
+    slant_range_m: Floats
+
+    @property
+    def end_ping(self) -> int:
+        """One past the last ping."""
+        return self.first_ping + len(self.slant_range_m)
+
+    def at(self, ping: float) -> PingState:
+        """The towfish at a ping number, interpolated between neighbours."""
+        nav = self.navigation
+        return PingState(
+            time_s=self._value(nav.time_s, ping),
+            x=self._value(nav.x, ping),
+            y=self._value(nav.y, ping),
+            units=nav.units,
+            heading_deg=self._heading(ping),
+            altitude_m=self._value(self.altitude_m, ping) or 0.0,
+            slant_range_m=self._value(self.slant_range_m, ping) or 0.0,
+        )
+
+    def _value(self, values_P: Floats | None, ping: float) -> float | None:
+        if values_P is None:
+            return None
+        known = np.isfinite(values_P)
+        if not known.any():
+            return None
+        pings = self.first_ping + np.flatnonzero(known)
+        return float(np.interp(ping, pings, values_P[known]))
+
+    def _heading(self, ping: float) -> float | None:
+        heading = self.navigation.heading_deg
+        if heading is None:
+            return None
+        # Through north the mean of 359 and 1 is 0, not 180: interpolate the direction, not the number.
+        east = self._value(np.sin(np.radians(heading)), ping)
+        north = self._value(np.cos(np.radians(heading)), ping)
+        if east is None or north is None:
+            return None
+        return float(np.degrees(np.arctan2(east, north)) % 360)
+
+
+def ping_table(waterfall: Waterfall, navigation: Navigation, altitude_m: Floats) -> PingTable:
+    """The pings of a waterfall with repaired navigation and chosen altitude."""
+    sides = [side for side in (waterfall.port_PS, waterfall.starboard_PS) if side is not None]
+    return PingTable(
+        first_ping=waterfall.first_ping,
+        samples=max((side.shape[1] for side in sides), default=0),
+        navigation=navigation,
+        altitude_m=np.asarray(altitude_m, dtype=np.float64),
+        slant_range_m=waterfall.slant_range_m,
+    )

@@ -1,0 +1,103 @@
+"""The towfish's way, kept thin while pings stream past: points for the map, length and area in full."""
+
+import numpy as np
+from pyproj import Geod
+
+from app.sonar.coordinates import to_geographic
+from app.sonar.waterfall import Floats, PositionUnits
+from app.survey.pings import FIT_PINGS, PingTable
+from app.survey.result import Track
+
+MOST_POINTS = 2000
+WGS84 = Geod(ellps="WGS84")
+
+
+def step_lengths_m(x: Floats, y: Floats, units: PositionUnits) -> Floats:
+    """(N - 1,) distances between successive positions."""
+    if units is PositionUnits.METRES:
+        return np.hypot(np.diff(x), np.diff(y))
+    return np.asarray(WGS84.inv(x[:-1], y[:-1], x[1:], y[1:])[2], dtype=np.float64)
+
+
+def spacing_near_m(pings: PingTable, ping: float, extent_pings: float) -> float | None:
+    """Distance between pings around one place, over a stretch so long that single positions do not matter.
+
+    Args:
+        pings: the pings of the block.
+        ping: centre of the stretch.
+        extent_pings: at least so many pings are looked at.
+
+    Returns:
+        Metres per ping; None where positions are missing.
+    """
+    nav = pings.navigation
+    if nav.x is None or nav.y is None or nav.units is None:
+        return None
+    half = max(FIT_PINGS, extent_pings) / 2
+    first = max(0, int(ping - pings.first_ping - half))
+    last = min(len(nav.x), int(ping - pings.first_ping + half) + 1)
+    known = first + np.flatnonzero(np.isfinite(nav.x[first:last]) & np.isfinite(nav.y[first:last]))
+    if len(known) < 2:
+        return None
+    ends = known[[0, -1]]
+    return float(step_lengths_m(nav.x[ends], nav.y[ends], nav.units)[0] / (ends[1] - ends[0]))
+
+
+class TrackKeeper:
+    """Gathers positions block by block; when there are too many points, every other one is dropped."""
+
+    def __init__(self) -> None:
+        self._points: list[Floats] = []
+        self._length_m = 0.0
+        self._area_m2 = 0.0
+        self._last: tuple[float, float] | None = None
+        self._units: PositionUnits | None = None
+
+    def push(self, pings: PingTable, *, sides: int) -> None:
+        """Add the pings that follow, recorded on so many sides."""
+        nav = pings.navigation
+        if nav.x is None or nav.y is None or nav.units is None:
+            return
+        known = np.flatnonzero(np.isfinite(nav.x) & np.isfinite(nav.y))
+        if not known.size:
+            return
+        self._units = nav.units
+        x, y = nav.x[known], nav.y[known]
+        # Summed over every ping, jitter of positions would count as way: measure every few pings.
+        kept = np.unique(np.append(np.arange(0, len(x), FIT_PINGS // 4), len(x) - 1))
+        way_x, way_y = x[kept], y[kept]
+        if self._last is not None:
+            way_x, way_y = np.append(self._last[0], way_x), np.append(self._last[1], way_y)
+        self._last = float(x[-1]), float(y[-1])
+        length_m = float(step_lengths_m(way_x, way_y, nav.units).sum())
+        self._length_m += length_m
+        self._area_m2 += length_m * sides * _swath_m(pings)
+        self._points.append(np.stack([pings.first_ping + known[kept], x[kept], y[kept]], axis=1))
+        self._thin()
+
+    def finish(self, crs: str | None) -> tuple[Track | None, float | None]:
+        """The track, in degrees where they are known, and the area covered in km2; None without positions."""
+        if not self._points or self._units is None:
+            return None, None
+        points = np.concatenate(self._points)
+        x, y, units = points[:, 1], points[:, 2], self._units
+        degrees = None if units is PositionUnits.DEGREES else to_geographic(x, y, units, crs)
+        if degrees is not None:
+            x, y, units = np.asarray(degrees[0]), np.asarray(degrees[1]), PositionUnits.DEGREES
+        track = Track(ping=points[:, 0], x=x, y=y, units=units, length_m=self._length_m)
+        return track, self._area_m2 / 1e6
+
+    def _thin(self) -> None:
+        points = np.concatenate(self._points)
+        while len(points) > MOST_POINTS:
+            # The newest point stays: it is the end of the line.
+            points = np.concatenate([points[:-1:2], points[-1:]])
+        self._points = [points]
+
+
+def _swath_m(pings: PingTable) -> float:
+    """Ground range that a side reaches, typical of the block."""
+    known = pings.slant_range_m[np.isfinite(pings.slant_range_m)]
+    if not known.size:
+        return 0.0
+    return float(np.sqrt(max(0.0, np.median(known) ** 2 - np.median(pings.altitude_m) ** 2)))
