@@ -57,22 +57,25 @@ def suppress(
     most: int = 300,
 ) -> NDArray[np.int64]:
     """Greedy non-maximum suppression of boxes given best first; indices that survive, best first."""
-    if not len(boxes_M4):
-        return np.zeros(0, dtype=np.int64)
-    overlap_MM = pairwise_iou(boxes_M4, boxes_M4)
-    same_class = labels_M[:, None] == labels_M
-    drops_MM = same_class & (overlap_MM > iou)
-    if iou_across_classes is not None:
-        drops_MM |= ~same_class & (overlap_MM > iou_across_classes)
+    left, top, right, bottom = np.ascontiguousarray(boxes_M4.T)
+    area = box_area(boxes_M4)
+    never = 2.0  # no overlap is more than twice the union
+    same, other = iou, never if iou_across_classes is None else iou_across_classes
     dropped = np.zeros(len(boxes_M4), dtype=bool)
     kept: list[int] = []
-    for index in range(len(boxes_M4)):
-        if dropped[index]:
+    for best in range(len(boxes_M4)):
+        if dropped[best]:
             continue
-        kept.append(index)
+        kept.append(best)
         if len(kept) == most:
             break
-        dropped |= drops_MM[index]
+        rest = slice(best + 1, None)
+        width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
+        height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
+        overlap = np.maximum(width, 0) * np.maximum(height, 0)
+        union = area[rest] + area[best] - overlap
+        limit = np.where(labels_M[rest] == labels_M[best], same, other)
+        dropped[rest] |= overlap > limit * union
     return np.asarray(kept, dtype=np.int64)
 
 

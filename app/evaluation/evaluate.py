@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.dataset.defects import read_grey
+from app.dataset.images import read_grey
 from app.dataset.letterbox import letterbox
 from app.dataset.tiles import TileSet
 from app.detector.detections import Detections, Runtime
@@ -26,8 +26,10 @@ def evaluate_model(
     """Detect in every tile and score.
 
     Args:
-        runtime: its classes are matched with the set's by name; a class that the set lacks counts as nothing.
-        size_px: tiles larger than this are scaled down to it.
+        runtime: its classes are matched with the set's by name; what it finds of a class that the set lacks
+            counts as nothing. A model and a set of one class each need no names in common.
+        size_px: tiles larger than this are scaled down to it; a multiple of 32.
+        threshold: confidence for precision and recall; see `score_detections`.
 
     Returns:
         The scores, and the detections in each tile's own pixels.
@@ -57,6 +59,8 @@ def evaluate_model(
 
 def _class_map(model: tuple[str, ...], data: tuple[str, ...]) -> dict[int, int]:
     by_name = {name: index for index, name in enumerate(data)}
+    if len(model) == len(data) == 1:
+        return {0: 0}
     shared = {index: by_name[name] for index, name in enumerate(model) if name in by_name}
     if not shared:
         raise DatasetError(
