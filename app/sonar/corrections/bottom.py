@@ -1,0 +1,110 @@
+"""How high the towfish flies: from the file, else from the first strong return in the data."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sonar.waterfall import Floats, Side, Waterfall
+
+BINS = 512
+"""Range bins that the search looks at."""
+PINGS_TOGETHER = 4
+EDGE_BINS = 8
+"""Bins compared before and after a candidate."""
+BLIND_SHARE = 0.015
+"""Nearest part of the range that is not looked at: the transmit pulse rings there."""
+JUMP_BINS = 3
+"""Most that the bottom moves from one group of pings to the next."""
+LEAST_CONTRAST = 0.35
+"""Mean logarithmic step below which there is no bottom to be seen (a factor of about 1.4)."""
+FILE_SHARE = 0.5
+"""Part of the pings whose altitude must be set for the file to be believed."""
+
+
+def choose_altitude(waterfall: Waterfall) -> tuple[Floats, str]:
+    """Altitude of every ping in metres, and where it is from: `file`, `data` or `none`.
+
+    With `none` all are 0: the picture keeps its water column. Single gaps stay NaN.
+    """
+    told = waterfall.navigation.altitude_m
+    if told is not None and np.isfinite(told).mean() >= FILE_SHARE:
+        return told, "file"
+    tracked = track_bottom(waterfall)
+    if np.isfinite(tracked).any():
+        return tracked, "data"
+    return np.zeros(waterfall.pings), "none"
+
+
+def track_bottom(waterfall: Waterfall) -> Floats:
+    """Altitude (P,) in metres from the intensities; NaN where no bottom is to be seen.
+
+    The path of the strongest dark-to-bright step through the pings, found by dynamic programming, so that a fish
+    or a dropout does not pull it away.
+    """
+    picture = _both_sides(waterfall)
+    pings = waterfall.pings
+    nothing = np.full(pings, np.nan)
+    if picture is None or pings == 0 or not np.isfinite(waterfall.slant_range_m).any():
+        return nothing
+    step = _step_strength(picture)
+    path = _best_path(step)
+    strength = step[np.arange(len(path)), path]
+    if float(np.median(strength)) < LEAST_CONTRAST:
+        return nothing
+    rows = (np.arange(len(path)) + 0.5) * (pings / len(path)) - 0.5
+    bins = np.interp(np.arange(pings), rows, cv2.blur(path.astype(np.float32)[:, None], (1, 5))[:, 0])
+    altitude_m: Floats = (bins + 0.5) / picture.shape[1] * waterfall.slant_range_m
+    return altitude_m
+
+
+def _both_sides(waterfall: Waterfall) -> NDArray[np.float32] | None:
+    """Mean of the sides, decimated; the bottom below the towfish returns to both at once."""
+    total: NDArray[np.float32] | None = None
+    for side in Side:
+        raw_PS = waterfall.side(side)
+        if raw_PS is None or raw_PS.shape[1] < 4 * EDGE_BINS:
+            continue
+        size = (min(BINS, raw_PS.shape[1]), max(1, waterfall.pings // PINGS_TOGETHER))
+        source = raw_PS if raw_PS.dtype in (np.uint8, np.uint16, np.float32) else raw_PS.astype(np.float32)
+        small = cv2.resize(np.ascontiguousarray(source), size, interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
+        small /= max(float(small.mean()), 1e-6)
+        total = small if total is None else total + small
+    return total
+
+
+def _step_strength(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithm of brightness after over brightness before each bin; -1 where it cannot be the bottom."""
+    smooth = cv2.blur(picture, (1, 5))
+    level = 0.02 * float(smooth.mean())
+    sums = np.cumsum(np.pad(smooth, ((0, 0), (1, 0))), axis=1)
+    inside = np.arange(EDGE_BINS, picture.shape[1] - EDGE_BINS)
+    after = (sums[:, inside + EDGE_BINS] - sums[:, inside]) / EDGE_BINS
+    before = (sums[:, inside] - sums[:, inside - EDGE_BINS]) / EDGE_BINS
+    strength = np.full(picture.shape, -1.0, dtype=np.float32)
+    strength[:, inside] = np.log((after + level) / (before + level))
+    # The first return is preceded by water all the way: a step behind a bright stretch is a target.
+    so_far = sums[:, inside] / inside
+    strength[:, inside] -= np.log1p(so_far / (after + level))
+    strength[:, : int(BLIND_SHARE * picture.shape[1]) + 1] = -1.0
+    return strength
+
+
+def _best_path(strength: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Column per row with the largest sum, moving at most `JUMP_BINS` from row to row."""
+    rows, columns = strength.shape
+    came_from = np.zeros((rows, columns), dtype=np.int8)
+    best = strength[0].copy()
+    moves = range(-JUMP_BINS, JUMP_BINS + 1)
+    for row in range(1, rows):
+        padded = np.pad(best, JUMP_BINS, constant_values=-1e9)
+        options = np.stack([padded[JUMP_BINS + m : JUMP_BINS + m + columns] - 0.02 * abs(m) for m in moves])
+        chosen = options.argmax(0)
+        came_from[row] = chosen - JUMP_BINS
+        best = options[chosen, np.arange(columns)] + strength[row]
+    path = np.zeros(rows, dtype=np.int64)
+    path[-1] = int(best.argmax())
+    for row in range(rows - 1, 0, -1):
+        path[row - 1] = path[row] + came_from[row, path[row]]
+    return path

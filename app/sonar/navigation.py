@@ -1,0 +1,98 @@
+"""Repair of navigation: gaps and outliers filled, heading from the track where it is missing."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from app.sonar.coordinates import WGS84
+from app.sonar.waterfall import Floats, Navigation, PositionUnits
+
+MEDIAN_WINDOW = 31
+"""Pings of the running median that an outlier is measured against."""
+OUTLIER_M = 30.0
+"""A position further off the running median, and ten times further than usual, is dropped."""
+TRACK_PINGS = 20
+"""Half of the stretch whose ends give the track's direction."""
+METRES_PER_DEGREE = 111_320.0
+
+
+def repair_navigation(navigation: Navigation) -> tuple[Navigation, tuple[str, ...]]:
+    """Positions without gaps and jumps, heading wherever the track or the file tells it.
+
+    Gaps are interpolated over pings, and at the ends the nearest position stands. What nobody knows stays None.
+
+    Returns:
+        The navigation, and a line for each kind of repair.
+    """
+    warnings: list[str] = []
+    x, y, units = navigation.x, navigation.y, navigation.units
+    if x is None or y is None or units is None:
+        return navigation, ()
+    bad = _outliers(x, y, units)
+    if bad.any():
+        x, y = np.where(bad, np.nan, x), np.where(bad, np.nan, y)
+        warnings.append(f"{int(bad.sum())} positions far off the track were dropped")
+    missing = np.isnan(x) | np.isnan(y)
+    if missing.any() and not missing.all():
+        x, y = fill_gaps(np.where(missing, np.nan, x)), fill_gaps(np.where(missing, np.nan, y))
+        warnings.append(f"{int(missing.sum())} pings without position were interpolated")
+    heading = navigation.heading_deg
+    if heading is None or np.isnan(heading).any():
+        course = track_bearing_deg(x, y, units)
+        if course is not None:
+            told = np.full(len(x), np.nan) if heading is None else heading
+            warnings.append(f"{int(np.isnan(told).sum())} headings were taken from the track")
+            heading = np.where(np.isnan(told), course, told)
+    return replace(navigation, x=x, y=y, heading_deg=heading), tuple(warnings)
+
+
+def fill_gaps(values: Floats) -> Floats:
+    """NaN replaced by interpolation between neighbours; all NaN stays so."""
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values
+    index = np.arange(len(values))
+    return np.interp(index, index[known], values[known])
+
+
+def track_bearing_deg(x: Floats, y: Floats, units: PositionUnits) -> Floats | None:
+    """Direction of travel at each ping, clockwise from north; None where the positions do not move."""
+    count = len(x)
+    if count < 2 or np.isnan(x).any() or np.isnan(y).any():
+        return None
+    index = np.arange(count)
+    back, ahead = np.maximum(index - TRACK_PINGS, 0), np.minimum(index + TRACK_PINGS, count - 1)
+    if units is PositionUnits.DEGREES:
+        bearing, _, metres = WGS84.inv(x[back], y[back], x[ahead], y[ahead])
+    else:
+        east, north = x[ahead] - x[back], y[ahead] - y[back]
+        bearing, metres = np.degrees(np.arctan2(east, north)), np.hypot(east, north)
+    moving = np.asarray(metres) > 0.05
+    if not moving.any():
+        return None
+    # Interpolated as a unit vector: the mean of 359 and 1 degrees is 0.
+    angle = np.radians(np.asarray(bearing))
+    east = fill_gaps(np.where(moving, np.sin(angle), np.nan))
+    north = fill_gaps(np.where(moving, np.cos(angle), np.nan))
+    return np.degrees(np.arctan2(east, north)) % 360
+
+
+def _outliers(x: Floats, y: Floats, units: PositionUnits) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    known = np.isfinite(x) & np.isfinite(y)
+    bad = np.zeros(len(x), dtype=bool)
+    if known.sum() < MEDIAN_WINDOW:
+        return bad
+    east_scale, north_scale = 1.0, 1.0
+    if units is PositionUnits.DEGREES:
+        north_scale = METRES_PER_DEGREE
+        east_scale = METRES_PER_DEGREE * float(np.cos(np.radians(np.nanmedian(y))))
+    off = np.hypot(_off_median(x[known]) * east_scale, _off_median(y[known]) * north_scale)
+    bad[known] = off > max(OUTLIER_M, 10 * float(np.median(off)))
+    return bad
+
+
+def _off_median(values: Floats) -> Floats:
+    half = MEDIAN_WINDOW // 2
+    padded = np.pad(values, half, mode="reflect")
+    return values - np.median(sliding_window_view(padded, MEDIAN_WINDOW), axis=1)
