@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.dataset.defects import read_grey
+from app.dataset.images import read_grey
 from app.dataset.tiles import TileSet
 from app.errors import DatasetError
 from app.storage import output_error

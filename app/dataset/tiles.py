@@ -1,7 +1,7 @@
 """Labelled tiles: what every format is read into and written from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ class LabelledTile:
     """(N,) index into the set's class names."""
     group: str = ""
     """What must stay on one side of a split: survey line, recording minute, near-duplicate cluster."""
+    fingerprint: bytes = b""
+    """Perceptual hash; empty where the image has no content to compare or was not hashed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,12 +32,21 @@ class TileSet:
     root: Path
     class_names: tuple[str, ...]
     tiles: tuple[LabelledTile, ...]
+    format: str = ""
+    """Which form the folder has, such as `YOLO`; empty for a set that was not read from disk."""
 
     def __len__(self) -> int:
         return len(self.tiles)
 
     def subset(self, indices: Sequence[int]) -> "TileSet":
         """The same set with only these tiles, in this order."""
-        return TileSet(
-            root=self.root, class_names=self.class_names, tiles=tuple(self.tiles[i] for i in indices)
-        )
+        return replace(self, tiles=tuple(self.tiles[i] for i in indices))
+
+    def name(self, index: int) -> str:
+        """Path of a tile below the set's root, with forward slashes; the same on every machine."""
+        return relative_name(self.tiles[index].path, self.root)
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """`path` below `root` with forward slashes; the whole path where it lies elsewhere."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()

@@ -1,112 +1,148 @@
-"""COCO: one JSON file of images, annotations, categories; boxes as left, top, width, height in pixels."""
+"""COCO: a JSON file with images, annotations, categories; boxes as left, top, width, height in pixels."""
 
 import json
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from app.dataset.defects import Defects, boxes_array, checked_tile, read_grey
-from app.dataset.tiles import LabelledTile, TileSet
+from app.dataset.defects import Defect, Defects, RawBox, checked_tile
+from app.dataset.formats.naming import flat_names, write_groups
+from app.dataset.images import examine
+from app.dataset.tiles import TileSet
 from app.errors import DatasetError
-from app.storage import atomic_write, write_json
+from app.storage import atomic_folder
+
+PARTS = {"images", "annotations", "categories"}
 
 
-def find_coco(root: Path) -> list[Path]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CocoFile:
+    """One annotation file, parsed."""
+
+    path: Path
+    content: dict[str, Any]
+
+
+def find_coco(root: Path) -> list[CocoFile]:
     """JSON files below `root` that have COCO's three lists."""
     found = []
     for path in sorted(root.rglob("*.json")):
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(content, dict) and {"images", "annotations", "categories"} <= set(content):
-            found.append(path)
+        if isinstance(content, dict) and set(content) >= PARTS:
+            found.append(CocoFile(path=path, content=content))
     return found
 
 
-def read_coco(root: Path, files: list[Path], defects: Defects) -> TileSet:
+def read_coco(root: Path, files: list[CocoFile], defects: Defects) -> TileSet:
     """Read every listed image; what is wrong goes to `defects`."""
-    contents = [(path, json.loads(path.read_text())) for path in files]
-    names = _names(contents)
-    tiles = [t for path, content in contents for t in _read_one(root, path, content, names, defects)]
-    return TileSet(root=root, class_names=names, tiles=tuple(tiles))
+    for file in files:
+        _require_lists(file)
+    names_by_id = _categories(files)
+    names = tuple(dict.fromkeys(names_by_id[key] for key in sorted(names_by_id))) or ("target",)
+    label_of = {identifier: names.index(name) for identifier, name in names_by_id.items()}
+    places = {
+        (file.path, n): _find(root, file.path, str(entry.get("file_name", "")))
+        for file in files
+        for n, entry in enumerate(file.content["images"])
+    }
+    facts = examine(dict.fromkeys(path for path in places.values() if path is not None))
+    tiles = []
+    for file in files:
+        by_image = _annotations(file, label_of, defects)
+        for number, entry in enumerate(file.content["images"]):
+            boxes = by_image.pop(entry.get("id"), [])
+            path = places[file.path, number]
+            if path is None:
+                defects.add(file.path, Defect.MISSING_IMAGE, str(entry.get("file_name")))
+            elif (found := facts[path]) is None:
+                defects.add(path, Defect.UNREADABLE)
+            elif boxes is not None:
+                tile = checked_tile(
+                    path, found, boxes, label_file=path, class_count=len(names), defects=defects
+                )
+                tiles += [tile] if tile is not None else []
+        for image_id in by_image:
+            defects.add(
+                file.path, Defect.MISSING_IMAGE, f"annotations of image {image_id}, which is not listed"
+            )
+    return TileSet(root=root, class_names=names, tiles=tuple(tiles), format="COCO")
 
 
-def _names(contents: list[tuple[Path, dict[str, Any]]]) -> tuple[str, ...]:
-    by_id: dict[int, str] = {}
-    for path, content in contents:
-        for category in content["categories"]:
-            known = by_id.setdefault(int(category["id"]), str(category["name"]))
-            if known != str(category["name"]):
+def _require_lists(file: CocoFile) -> None:
+    for part in sorted(PARTS):
+        entries = file.content[part]
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise DatasetError(
+                f"{file.path}: {part!r} must be a list of objects, as in COCO; export it again"
+            )
+
+
+def _categories(files: list[CocoFile]) -> dict[Any, str]:
+    by_id: dict[Any, str] = {}
+    for file in files:
+        for category in file.content["categories"]:
+            name = str(category.get("name", ""))
+            known = by_id.setdefault(category.get("id"), name)
+            if known != name:
                 raise DatasetError(
-                    f"{path}: category {category['id']} is {category['name']!r} here, {known!r} elsewhere; "
+                    f"{file.path}: category {category.get('id')} is {name!r} here, {known!r} in another file; "
                     "give the files one list of categories"
                 )
-    return tuple(by_id[key] for key in sorted(by_id)) or ("target",)
+    return by_id
 
 
-def _read_one(
-    root: Path, file: Path, content: dict[str, Any], names: tuple[str, ...], defects: Defects
-) -> list[LabelledTile]:
-    label_of = {int(c["id"]): names.index(str(c["name"])) for c in content["categories"]}
-    by_image: dict[Any, list[dict[str, Any]]] = {}
-    for annotation in content["annotations"]:
-        by_image.setdefault(annotation.get("image_id"), []).append(annotation)
-    tiles = []
-    for entry in content["images"]:
-        path = _find(root, file, str(entry["file_name"]))
-        own = by_image.pop(entry["id"], [])
-        image = read_grey(path) if path is not None else None
-        if path is None or image is None:
-            what = "is listed but not there" if path is None else "cannot be decoded as an image"
-            defects.add(path or file.parent / str(entry["file_name"]), what)
+def _annotations(
+    file: CocoFile, label_of: dict[Any, int], defects: Defects
+) -> dict[Any, list[RawBox] | None]:
+    """Boxes by image; None for an image that has an annotation without a box."""
+    by_image: dict[Any, list[RawBox] | None] = defaultdict(list)
+    for annotation in file.content["annotations"]:
+        image_id, place = annotation.get("image_id"), f"annotation {annotation.get('id')}"
+        box = annotation.get("bbox")
+        if not (isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) for v in box)):
+            defects.add(file.path, Defect.MALFORMED, f"{place} has no bbox of four numbers")
+            by_image[image_id] = None
             continue
-        rows, labels, bad = [], [], False
-        for annotation in own:
-            box = annotation.get("bbox")
-            if not (isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) for v in box)):
-                defects.add(path, f"annotation {annotation.get('id')} has no box of four numbers")
-                bad = True
-                continue
-            rows.append((box[0], box[1], box[0] + box[2], box[1] + box[3]))
-            labels.append(label_of.get(annotation.get("category_id", -1), -1))
-        size = (image.shape[0], image.shape[1])
-        tile = checked_tile(
-            path, size, boxes_array(rows), np.asarray(labels, dtype=np.int64), len(names), defects
-        )
-        if tile is not None and not bad:
-            tiles.append(tile)
-    for image_id, left in by_image.items():
-        defects.add(file, f"{len(left)} annotations belong to image {image_id}, which is not listed")
-    return tiles
+        left, top, width, height = box
+        label = label_of.get(annotation.get("category_id"), -1)
+        raw = RawBox(place=place, label=label, xyxy_px=(left, top, left + width, top + height))
+        if (boxes := by_image[image_id]) is not None:
+            boxes.append(raw)
+    return by_image
 
 
 def _find(root: Path, file: Path, name: str) -> Path | None:
     for folder in (file.parent, file.parent / "images", root, root / "images", file.parent.parent / "images"):
-        # resolve: a file name such as ../../etc must not leave the data set
-        path = (folder / name).resolve()
-        if path.is_file() and path.is_relative_to(root.resolve()):
+        # A file name such as ../../x must not leave the data set.
+        if (folder / name).is_file() and (folder / name).resolve().is_relative_to(root.resolve()):
             return folder / name
     return None
 
 
 def write_coco(tiles: TileSet, out: Path) -> None:
-    """Write images/ and annotations.json."""
+    """Write images/ (copied as they are) and annotations.json.
+
+    Raises:
+        OutputError: `out` cannot be written; nothing is left behind.
+    """
+    names = flat_names(tiles)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for index, tile in enumerate(tiles.tiles, 1):
-        name = f"{index:06d}_{tile.path.name}"
-        with atomic_write(out / "images" / name) as stream:
-            stream.write(tile.path.read_bytes())
-        images.append({"id": index, "file_name": name, "height": tile.height_px, "width": tile.width_px})
-        for box, label in zip(tile.boxes_xyxy_px.tolist(), tile.labels.tolist(), strict=True):
-            size = [box[2] - box[0], box[3] - box[1]]
-            annotations.append(
-                {"id": len(annotations) + 1, "image_id": index, "category_id": label + 1, "iscrowd": 0}
-                | {"bbox": [box[0], box[1], *size], "area": size[0] * size[1]}
-            )
-    categories = [{"id": i, "name": name} for i, name in enumerate(tiles.class_names, 1)]
-    write_json(
-        out / "annotations.json", {"images": images, "annotations": annotations, "categories": categories}
-    )
+    with atomic_folder(out) as staging:
+        (staging / "images").mkdir(parents=True)
+        for index, (tile, name) in enumerate(zip(tiles.tiles, names, strict=True), 1):
+            (staging / "images" / name).write_bytes(tile.path.read_bytes())
+            images.append({"id": index, "file_name": name, "height": tile.height_px, "width": tile.width_px})
+            for box, label in zip(tile.boxes_xyxy_px.tolist(), tile.labels.tolist(), strict=True):
+                width, height = box[2] - box[0], box[3] - box[1]
+                annotation = {"id": len(annotations) + 1, "image_id": index, "category_id": label + 1}
+                annotation |= {"bbox": [box[0], box[1], width, height], "area": width * height, "iscrowd": 0}
+                annotations.append(annotation)
+        categories = [{"id": number, "name": name} for number, name in enumerate(tiles.class_names, 1)]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (staging / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
+        write_groups(staging, [(t.group, f"images/{n}") for t, n in zip(tiles.tiles, names, strict=True)])

@@ -3,11 +3,14 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import numpy as np
-
-from app.dataset.defects import IMAGE_SUFFIXES, Defects, boxes_array, checked_tile, read_grey
+from app.dataset.defects import Defect, Defects, RawBox, checked_tile
+from app.dataset.formats.naming import flat_names, write_groups
+from app.dataset.images import ImageFacts, examine, image_files
 from app.dataset.tiles import TileSet
-from app.storage import atomic_write
+from app.storage import atomic_folder
+
+NamedBox = tuple[str, str, tuple[float, float, float, float]]
+"""Place in the file, class name, corners as ours: 0-based, right and bottom exclusive."""
 
 
 def find_voc(root: Path) -> list[Path]:
@@ -22,72 +25,103 @@ def find_voc(root: Path) -> list[Path]:
 
 def read_voc(root: Path, files: list[Path], defects: Defects) -> TileSet:
     """Read every annotation with its image; what is wrong goes to `defects`."""
-    images = {p.stem: p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES}
-    rows: list[tuple[Path, tuple[int, int], list[tuple[float, float, float, float]], list[str]]] = []
+    facts = examine(image_files(root))
+    unused = set(facts)
+    rows: list[tuple[Path, ImageFacts, Path, list[NamedBox]]] = []
     for file in files:
-        image_path = images.pop(file.stem, None)
-        if image_path is None:
-            defects.add(file, "is an annotation without an image")
+        path = _image_of(file, facts)
+        boxes = _parse(file, defects)
+        if path is None:
+            defects.add(file, Defect.MISSING_IMAGE)
             continue
-        image = read_grey(image_path)
-        if image is None:
-            defects.add(image_path, "cannot be decoded as an image")
-            continue
-        parsed = _parse(file, defects)
-        if parsed is not None:
-            rows.append((image_path, (image.shape[0], image.shape[1]), *parsed))
-    for left in images.values():
-        defects.add(left, "has no annotation; one without objects marks background")
-    names = tuple(sorted({name for *_, labels in rows for name in labels})) or ("target",)
+        unused.discard(path)
+        found = facts[path]
+        if found is None:
+            defects.add(path, Defect.UNREADABLE)
+        elif boxes is not None:
+            rows.append((path, found, file, boxes))
+    for path in sorted(unused):
+        defects.add(path, Defect.MISSING_LABELS, "an annotation without objects means background")
+    names = tuple(sorted({name for *_, boxes in rows for _, name, _ in boxes})) or ("target",)
     tiles = []
-    for path, size, boxes, labels in rows:
-        indices = np.asarray([names.index(name) for name in labels], dtype=np.int64)
-        tile = checked_tile(path, size, boxes_array(boxes), indices, len(names), defects)
-        if tile is not None:
-            tiles.append(tile)
-    return TileSet(root=root, class_names=names, tiles=tuple(tiles))
+    for path, found, file, boxes in rows:
+        raw = [RawBox(place=place, label=names.index(n), xyxy_px=corners) for place, n, corners in boxes]
+        tile = checked_tile(path, found, raw, label_file=file, class_count=len(names), defects=defects)
+        tiles += [tile] if tile is not None else []
+    return TileSet(root=root, class_names=names, tiles=tuple(tiles), format="Pascal VOC")
 
 
-def _parse(file: Path, defects: Defects) -> tuple[list[tuple[float, float, float, float]], list[str]] | None:
+def _image_of(file: Path, images: dict[Path, ImageFacts | None]) -> Path | None:
+    """The image of the same name: beside the file, or in the folder beside that of the annotations."""
+    for folder in (file.parent, file.parent.parent / "JPEGImages", file.parent.parent / "images"):
+        for path in (folder / f"{file.stem}{suffix}" for suffix in _SUFFIXES):
+            if path in images:
+                return path
+    alike = [path for path in images if path.stem == file.stem]
+    return alike[0] if len(alike) == 1 else None
+
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".JPG", ".PNG")
+
+
+def _parse(file: Path, defects: Defects) -> list[NamedBox] | None:
     try:
         # Annotations are the user's own files; Python's parser resolves no external entities.
         tree = ET.parse(file)  # noqa: S314
-        boxes, labels = [], []
-        for entry in tree.iterfind("object"):
-            box = entry.find("bndbox")
-            name = entry.findtext("name")
-            if box is None or not name:
-                raise ValueError("object without name or box")
-            left, top, right, bottom = (
-                float(box.findtext(k, "nan")) for k in ("xmin", "ymin", "xmax", "ymax")
-            )
-            boxes.append((left - 1, top - 1, right, bottom))
-            labels.append(name)
-    except (ET.ParseError, ValueError) as error:
-        defects.add(file, f"is not a readable annotation ({error})")
+    except ET.ParseError as error:
+        defects.add(file, Defect.MALFORMED, f"is not XML ({error})")
         return None
-    return boxes, labels
+    boxes, bad = [], False
+    for number, entry in enumerate(tree.iterfind("object"), 1):
+        place, name, box = f"object {number}", entry.findtext("name"), entry.find("bndbox")
+        try:
+            if not name or box is None:
+                raise ValueError("no name or no bndbox")
+            values = [box.findtext(key) for key in ("xmin", "ymin", "xmax", "ymax")]
+            left, top, right, bottom = (float(v or "missing") for v in values)
+        except ValueError as error:
+            defects.add(file, Defect.MALFORMED, f"{place}: {error}")
+            bad = True
+            continue
+        boxes.append((place, name.strip(), (left - 1, top - 1, right, bottom)))
+    return None if bad else boxes
 
 
 def write_voc(tiles: TileSet, out: Path) -> None:
-    """Write JPEGImages/ (copied as they are) and Annotations/."""
-    for index, tile in enumerate(tiles.tiles, 1):
-        name = f"{index:06d}_{tile.path.name}"
-        with atomic_write(out / "JPEGImages" / name) as stream:
-            stream.write(tile.path.read_bytes())
-        top = ET.Element("annotation")
-        ET.SubElement(top, "filename").text = name
-        size = ET.SubElement(top, "size")
-        for key, value in (("width", tile.width_px), ("height", tile.height_px), ("depth", 1)):
-            ET.SubElement(size, key).text = str(value)
-        for box, label in zip(tile.boxes_xyxy_px.tolist(), tile.labels.tolist(), strict=True):
-            entry = ET.SubElement(top, "object")
-            ET.SubElement(entry, "name").text = tiles.class_names[label]
-            corners = ET.SubElement(entry, "bndbox")
-            for key, value in zip(
-                ("xmin", "ymin", "xmax", "ymax"), (box[0] + 1, box[1] + 1, box[2], box[3]), strict=True
-            ):
-                ET.SubElement(corners, key).text = f"{value:.2f}"
-        ET.indent(top)
-        with atomic_write(out / "Annotations" / f"{Path(name).stem}.xml") as stream:
-            stream.write(ET.tostring(top, encoding="utf-8", xml_declaration=True))
+    """Write JPEGImages/ (copied as they are) and Annotations/.
+
+    Raises:
+        OutputError: `out` cannot be written; nothing is left behind.
+    """
+    names = flat_names(tiles)
+    with atomic_folder(out) as staging:
+        for folder in ("JPEGImages", "Annotations"):
+            (staging / folder).mkdir(parents=True)
+        for index, name in enumerate(names):
+            (staging / "JPEGImages" / name).write_bytes(tiles.tiles[index].path.read_bytes())
+            annotation = (staging / "Annotations" / name).with_suffix(".xml")
+            annotation.write_bytes(_annotation(tiles, index, name))
+        listed = zip(tiles.tiles, names, strict=True)
+        write_groups(staging, [(tile.group, f"JPEGImages/{name}") for tile, name in listed])
+
+
+def _annotation(tiles: TileSet, index: int, name: str) -> bytes:
+    tile = tiles.tiles[index]
+    top = ET.Element("annotation")
+    ET.SubElement(top, "folder").text = "JPEGImages"
+    ET.SubElement(top, "filename").text = name
+    size = ET.SubElement(top, "size")
+    for key, value in (("width", tile.width_px), ("height", tile.height_px), ("depth", 1)):
+        ET.SubElement(size, key).text = str(value)
+    for (left, upper, right, lower), label in zip(
+        tile.boxes_xyxy_px.tolist(), tile.labels.tolist(), strict=True
+    ):
+        entry = ET.SubElement(top, "object")
+        ET.SubElement(entry, "name").text = tiles.class_names[label]
+        ET.SubElement(entry, "difficult").text = "0"
+        box = ET.SubElement(entry, "bndbox")
+        corners = {"xmin": left + 1, "ymin": upper + 1, "xmax": right, "ymax": lower}
+        for key, value in corners.items():
+            ET.SubElement(box, key).text = f"{value:.3f}"
+    ET.indent(top)
+    return bytes(ET.tostring(top, encoding="utf-8", xml_declaration=True))

@@ -1,0 +1,90 @@
+"""Writing YOLO folders: images/, labels/, data.yaml, and the groups that keep a split honest."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from app.dataset.formats.naming import flat_names, write_groups
+from app.dataset.tiles import TileSet
+from app.storage import atomic_folder
+
+GeneratedTile = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]
+"""Image (H, W), boxes (N, 4) left top right bottom in pixels, and labels (N,)."""
+
+
+def write_yolo(tiles: TileSet, out: Path) -> None:
+    """Write a set as YOLO; images are copied as they are.
+
+    Raises:
+        OutputError: `out` cannot be written; nothing is left behind.
+    """
+    names = flat_names(tiles)
+    with atomic_folder(out) as staging:
+        _make_folders(staging)
+        for tile, name in zip(tiles.tiles, names, strict=True):
+            (staging / "images" / name).write_bytes(tile.path.read_bytes())
+            size_hw = (tile.height_px, tile.width_px)
+            _write_labels(staging, name, tile.boxes_xyxy_px, tile.labels, size_hw)
+        write_groups(staging, [(t.group, f"images/{n}") for t, n in zip(tiles.tiles, names, strict=True)])
+        _write_class_names(staging, tiles.class_names)
+
+
+def write_yolo_tiles(
+    tiles: Iterable[GeneratedTile],
+    out: Path,
+    class_names: tuple[str, ...],
+    *,
+    names: Iterable[tuple[str, str]] | None = None,
+) -> int:
+    """Write tiles as they are made, one in memory at a time; the number written.
+
+    Args:
+        names: file stem and group of each tile, in step with `tiles`; numbered and ungrouped if None.
+
+    Raises:
+        OutputError: `out` cannot be written; nothing is left behind.
+    """
+    named = iter(names) if names is not None else ((f"tile_{i:06d}", "") for i in range(1 << 40))
+    groups: list[tuple[str, str]] = []
+    with atomic_folder(out) as staging:
+        _make_folders(staging)
+        for image, boxes, labels in tiles:
+            stem, group = next(named)
+            encoded, data = cv2.imencode(".png", image)
+            assert encoded, "grey uint8 always encodes"
+            (staging / "images" / f"{stem}.png").write_bytes(data.tobytes())
+            _write_labels(staging, f"{stem}.png", boxes, labels, (image.shape[0], image.shape[1]))
+            groups.append((group, f"images/{stem}.png"))
+        write_groups(staging, groups)
+        _write_class_names(staging, class_names)
+    return len(groups)
+
+
+def _make_folders(out: Path) -> None:
+    for folder in ("images", "labels"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+
+
+def _write_labels(
+    out: Path,
+    image_name: str,
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    size_hw: tuple[int, int],
+) -> None:
+    height, width = size_hw
+    lines = [
+        f"{label} {(left + right) / 2 / width:.7f} {(top + bottom) / 2 / height:.7f} "
+        f"{(right - left) / width:.7f} {(bottom - top) / height:.7f}\n"
+        for label, (left, top, right, bottom) in zip(labels.tolist(), boxes.tolist(), strict=True)
+    ]
+    (out / "labels" / image_name).with_suffix(".txt").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_class_names(out: Path, names: tuple[str, ...]) -> None:
+    listing = {"path": ".", "train": "images", "val": "images", "nc": len(names), "names": list(names)}
+    (out / "data.yaml").write_text(yaml.safe_dump(listing, sort_keys=False), encoding="utf-8")
