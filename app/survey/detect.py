@@ -9,6 +9,7 @@ from app.detector.detections import Runtime
 from app.errors import SonarFileError
 from app.sonar.recording import Recording, open_recording
 from app.survey.ahead import ahead
+from app.survey.blocks import without_short_tail
 from app.survey.contact import Contact
 from app.survey.correct import CorrectedBlock, Corrector
 from app.survey.file_log import FileLog
@@ -98,7 +99,10 @@ def _detect_file(
 def _corrected(
     recording: Recording, corrector: Corrector, options: SurveyOptions, clock: StageClock
 ) -> Iterator[CorrectedBlock]:
-    blocks = recording.blocks(pings=options.block_pings, pair=options.channel_pair)
+    blocks = without_short_tail(
+        recording.blocks(pings=options.block_pings, pair=options.channel_pair),
+        least_pings=options.block_pings // 4,
+    )
     while True:
         with clock.stage("read"):
             waterfall = next(blocks, None)

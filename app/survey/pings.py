@@ -8,6 +8,8 @@ from app.sonar.waterfall import Floats, Navigation, PositionUnits, Waterfall
 
 FIT_PINGS = 64
 """Window over which the distance between pings is taken: positions repeat and jitter from ping to ping."""
+SMOOTH_PINGS = 33
+"""Window for the position of one ping: a few seconds, in which a towfish hardly turns."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +47,8 @@ class PingTable:
         nav = self.navigation
         return PingState(
             time_s=self._value(nav.time_s, ping),
-            x=self._value(nav.x, ping),
-            y=self._value(nav.y, ping),
+            x=self._smooth(nav.x, ping),
+            y=self._smooth(nav.y, ping),
             units=nav.units,
             heading_deg=self._heading(ping),
             altitude_m=self._value(self.altitude_m, ping) or 0.0,
@@ -61,6 +63,19 @@ class PingTable:
             return None
         pings = self.first_ping + np.flatnonzero(known)
         return float(np.interp(ping, pings, values_P[known]))
+
+    def _smooth(self, values_P: Floats | None, ping: float) -> float | None:
+        """Value of a straight line through the pings around: fixes repeat for some pings, then jump."""
+        if values_P is None:
+            return None
+        first = max(0, int(ping - self.first_ping) - SMOOTH_PINGS // 2)
+        near = values_P[first : first + SMOOTH_PINGS]
+        known = np.flatnonzero(np.isfinite(near))
+        if len(known) < 3:
+            return self._value(values_P, ping)
+        middle = near[known].mean()
+        slope = np.polyfit(known - known.mean(), near[known] - middle, 1)[0]
+        return float(middle + slope * (ping - self.first_ping - first - known.mean()))
 
     def _heading(self, ping: float) -> float | None:
         heading = self.navigation.heading_deg

@@ -85,7 +85,8 @@ def _profile(image_HW: Picture, top: float, bottom: float) -> NDArray[np.float32
     first = min(max(0, int(top + margin)), len(image_HW) - 1)
     last = max(first + 1, min(len(image_HW), math.ceil(bottom - margin)))
     mean_1W = image_HW[first:last].mean(axis=0, dtype=np.float32)[None]
-    return np.asarray(cv2.blur(mean_1W, (3, 1)), dtype=np.float32)[0]
+    smooth: NDArray[np.float32] = np.asarray(cv2.blur(mean_1W, (3, 1)), dtype=np.float32)[0]
+    return smooth
 
 
 def _background(image_HW: Picture, box_xyxy_px: tuple[float, float, float, float]) -> float:

@@ -1,22 +1,13 @@
 """The towfish's way, kept thin while pings stream past: points for the map, length and area in full."""
 
 import numpy as np
-from pyproj import Geod
 
-from app.sonar.coordinates import to_geographic
+from app.sonar.coordinates import distances_m, to_geographic
 from app.sonar.waterfall import Floats, PositionUnits
 from app.survey.pings import FIT_PINGS, PingTable
 from app.survey.result import Track
 
 MOST_POINTS = 2000
-WGS84 = Geod(ellps="WGS84")
-
-
-def step_lengths_m(x: Floats, y: Floats, units: PositionUnits) -> Floats:
-    """(N - 1,) distances between successive positions."""
-    if units is PositionUnits.METRES:
-        return np.hypot(np.diff(x), np.diff(y))
-    return np.asarray(WGS84.inv(x[:-1], y[:-1], x[1:], y[1:])[2], dtype=np.float64)
 
 
 def spacing_near_m(pings: PingTable, ping: float, extent_pings: float) -> float | None:
@@ -40,7 +31,7 @@ def spacing_near_m(pings: PingTable, ping: float, extent_pings: float) -> float 
     if len(known) < 2:
         return None
     ends = known[[0, -1]]
-    return float(step_lengths_m(nav.x[ends], nav.y[ends], nav.units)[0] / (ends[1] - ends[0]))
+    return float(distances_m(nav.x[ends], nav.y[ends], nav.units)[0] / (ends[1] - ends[0]))
 
 
 class TrackKeeper:
@@ -69,7 +60,7 @@ class TrackKeeper:
         if self._last is not None:
             way_x, way_y = np.append(self._last[0], way_x), np.append(self._last[1], way_y)
         self._last = float(x[-1]), float(y[-1])
-        length_m = float(step_lengths_m(way_x, way_y, nav.units).sum())
+        length_m = float(distances_m(way_x, way_y, nav.units).sum())
         self._length_m += length_m
         self._area_m2 += length_m * sides * _swath_m(pings)
         self._points.append(np.stack([pings.first_ping + known[kept], x[kept], y[kept]], axis=1))
