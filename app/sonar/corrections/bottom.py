@@ -17,6 +17,9 @@ JUMP_BINS = 3
 """Most that the bottom moves from one group of pings to the next."""
 LEAST_CONTRAST = 0.35
 """Mean logarithmic step below which there is no bottom to be seen (a factor of about 1.4)."""
+CLEAR_CONTRAST = 1.0
+FILE_ERROR = 0.08
+"""Where the data shows the bottom clearly and the file is off by more than this part, the data is believed."""
 FILE_SHARE = 0.5
 """Part of the pings whose altitude must be set for the file to be believed."""
 
@@ -27,9 +30,12 @@ def choose_altitude(waterfall: Waterfall) -> tuple[Floats, str]:
     With `none` all are 0: the picture keeps its water column. Single gaps stay NaN.
     """
     told = waterfall.navigation.altitude_m
+    tracked, contrast = _track(waterfall)
     if told is not None and np.isfinite(told).mean() >= FILE_SHARE:
-        return told, "file"
-    tracked = track_bottom(waterfall)
+        with np.errstate(invalid="ignore"):
+            off = float(np.nanmedian(np.abs(told - tracked) / told)) if np.isfinite(tracked).any() else 0.0
+        if off <= FILE_ERROR or contrast < CLEAR_CONTRAST:
+            return told, "file"
     if np.isfinite(tracked).any():
         return tracked, "data"
     return np.zeros(waterfall.pings), "none"
@@ -41,20 +47,25 @@ def track_bottom(waterfall: Waterfall) -> Floats:
     The path of the strongest dark-to-bright step through the pings, found by dynamic programming, so that a fish
     or a dropout does not pull it away.
     """
+    return _track(waterfall)[0]
+
+
+def _track(waterfall: Waterfall) -> tuple[Floats, float]:
+    """Altitude (P,) and the median contrast along the path."""
     picture = _both_sides(waterfall)
     pings = waterfall.pings
     nothing = np.full(pings, np.nan)
     if picture is None or pings == 0 or not np.isfinite(waterfall.slant_range_m).any():
-        return nothing
+        return nothing, 0.0
     step = _step_strength(picture)
     path = _best_path(step)
-    strength = step[np.arange(len(path)), path]
-    if float(np.median(strength)) < LEAST_CONTRAST:
-        return nothing
+    contrast = float(np.median(step[np.arange(len(path)), path]))
+    if contrast < LEAST_CONTRAST:
+        return nothing, contrast
     rows = (np.arange(len(path)) + 0.5) * (pings / len(path)) - 0.5
     bins = np.interp(np.arange(pings), rows, cv2.blur(path.astype(np.float32)[:, None], (1, 5))[:, 0])
     altitude_m: Floats = (bins + 0.5) / picture.shape[1] * waterfall.slant_range_m
-    return altitude_m
+    return altitude_m, contrast
 
 
 def _both_sides(waterfall: Waterfall) -> NDArray[np.float32] | None:

@@ -1,0 +1,26 @@
+"""How the program behaves on a rented machine: where logs go, what it may spend; never what is rented."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CloudConfig(BaseModel):
+    """Limits and addresses; on one's own machine all of them are left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    log_provider: Literal["local"] = "local"
+    """Where log lines go. Only the local log exists so far."""
+    log_group: str | None = None
+    run_url: str | None = None
+    """Where the run is mirrored at each checkpoint: s3://, gs://, az:// or a folder."""
+    max_hours: float | None = Field(default=None, gt=0, le=10_000)
+    max_usd: float | None = Field(default=None, gt=0)
+    spent_usd: float = Field(default=0.0, ge=0)
+    """What earlier machines cost this run."""
+    price_usd_per_h: float = Field(default=0.0, ge=0)
+    idle_minutes: float | None = Field(default=None, gt=0)
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
+    secret_id: str | None = None
+    notify_url: str | None = None
