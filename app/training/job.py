@@ -1,0 +1,73 @@
+"""From what the user asked for to a job that can be trained: new, or continued where it stopped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from app.dataset.read import read_tiles
+from app.dataset.split import split_by_group
+from app.device.plan import DevicePlan
+from app.errors import RunError
+from app.telemetry.progress import Progress
+from app.training.limits import Limits
+from app.training.loop import TrainJob
+from app.training.manifest import is_complete
+from app.training.recipe import TrainConfig
+from app.training.record import check_same_data, config_of, make_record
+from app.training.run_folder import RunFolder
+
+
+def prepare_job(
+    *,
+    data: Path,
+    run: RunFolder,
+    config: TrainConfig,
+    plan: DevicePlan,
+    limits: Limits,
+    resume: bool,
+    skip_bad: bool,
+    progress: Progress,
+) -> TrainJob:
+    """Read the data, then begin a run or take up the one in the folder.
+
+    Args:
+        config: of a new run; a run that is taken up keeps its own, batch size included.
+        resume: whether a run that is already in the folder (or its mirror) goes on.
+
+    Raises:
+        DatasetError: see `read_tiles`.
+        RunError: the folder holds a run and `resume` is false, or a run of other data or another version.
+        OutputError: the folder cannot be written.
+    """
+    run.require_writable()
+    if resume:
+        run.restore()
+    if run.exists and not resume:
+        raise RunError(
+            f"{run.path} already holds a run; give another --run, or take it up with --resume auto"
+        )
+    tiles, left_out = read_tiles(data, skip_bad=skip_bad)
+    for line in left_out:
+        progress.note(f"left out: {line}")
+    if run.exists:
+        record = run.read_record()
+        began = config_of(record, str(run.path))
+        if began.name != config.name:
+            progress.note(f"{run.path} was begun with recipe {began.name}: going on with that")
+        config, split = began, check_same_data(record, tiles, str(run.path))
+    else:
+        split = split_by_group(tiles, val_fraction=config.val_fraction, seed=config.seed)
+        run.write_record(make_record(config, tiles, split, plan))
+    return TrainJob(
+        config=config, tiles=tiles, split=split, plan=plan, run=run, limits=limits, workers=plan.workers
+    )
+
+
+def finished(run: RunFolder) -> bool:
+    """Whether the run in the folder has done all it was begun for."""
+    return run.exists and is_complete(run.path)
+
+
+def override(config: TrainConfig, **values: object) -> TrainConfig:
+    """A recipe with the values that the user gave; None means not given."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return replace(config, **given)  # type: ignore[arg-type]
