@@ -28,6 +28,10 @@ class Augmentation:
     mosaic: float = 0.5
     """Part of the tiles that are put together from four."""
     scale: tuple[float, float] = (0.6, 1.6)
+    wide: float = 0.0
+    """Part of the tiles scaled by `wide_scale` instead: for objects that fill their tiles, which a survey seen at
+    one pixel size also holds smaller."""
+    wide_scale: tuple[float, float] = (0.25, 1.0)
     aspect_log: float = 0.15
     shift: float = 0.2
     """Of the tile's side, in either direction."""
@@ -91,7 +95,8 @@ def _place(
     image, boxes, labels = source
     height, width = image.shape
     out_h, out_w = size_hw
-    scale = np.exp(rng.uniform(*np.log(config.scale))) * _base_scale((height, width), max(size_hw), rng)
+    zoom = config.wide_scale if config.wide > 0 and rng.random() < config.wide else config.scale
+    scale = np.exp(rng.uniform(*np.log(zoom))) * _base_scale((height, width), max(size_hw), rng)
     stretch = np.exp(rng.uniform(-config.aspect_log, config.aspect_log) / 2)
     sx, sy = scale * stretch, scale / stretch
     flip_x, flip_y = rng.random(2) < (config.across_flip, config.along_flip)
@@ -109,9 +114,11 @@ def _place(
     smooth = image
     if scale < 0.6:
         # warpAffine does not average: without this, speckle aliases.
-        factor = int(1 / scale)
+        factor = int(1 / scale) | 1  # odd: an even kernel would shift the image against its boxes
         smooth = cv2.blur(image, (factor, factor))
-    canvas = cv2.warpAffine(smooth, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR, borderValue=0)
+    # Boxes count pixel edges, warpAffine counts pixel centres: half a pixel apart, a whole one after a flip.
+    centres = matrix + np.array([[0, 0, (ax - 1) / 2], [0, 0, (ay - 1) / 2]])
+    canvas = cv2.warpAffine(smooth, centres, (out_w, out_h), flags=cv2.INTER_LINEAR, borderValue=0)
     moved, kept = _move_boxes(boxes, matrix, (out_h, out_w), config.keep_visible)
     return np.asarray(canvas, dtype=np.uint8), moved, labels[kept]
 
@@ -154,37 +161,3 @@ def _photometric(
     noise = np.resize(_NOISE[start : start + image.size], image.shape)
     out *= 1 + np.float32(deviation) * noise
     return np.asarray(np.clip(out, 0, 255), dtype=np.uint8)
-
-
-def paste(target: Source, base: Source, rng: np.random.Generator) -> Source:
-    """Copy one target of `target` with its surroundings (its shadow) into `base` at the same range.
-
-    The column stays, because shadow length and resolution belong to the range; the row is random.
-    """
-    image, boxes, labels = target
-    into, into_boxes, into_labels = base
-    if not len(boxes) or image.shape[1] != into.shape[1]:
-        return base
-    pick = int(rng.integers(len(boxes)))
-    left, top, right, bottom = boxes[pick]
-    margin_x, margin_y = (right - left), (bottom - top) * 0.25
-    x0, x1 = int(max(0, left - margin_x)), int(min(image.shape[1], right + margin_x))
-    y0, y1 = int(max(0, top - margin_y)), int(min(image.shape[0], bottom + margin_y))
-    height = y1 - y0
-    if height >= into.shape[0] or x1 - x0 < 4 or height < 4:
-        return base
-    row = int(rng.integers(into.shape[0] - height))
-    patch = image[y0:y1, x0:x1].astype(np.float32)
-    region = into[row : row + height, x0:x1].astype(np.float32)
-    patch *= (region.mean() + 1) / (patch.mean() + 1)
-    mask = np.zeros(patch.shape, dtype=np.float32)
-    mask[2:-2, 2:-2] = 1
-    mask = cv2.GaussianBlur(mask, (0, 0), 2)
-    out = into.copy()
-    out[row : row + height, x0:x1] = np.clip(patch * mask + region * (1 - mask), 0, 255).astype(np.uint8)
-    moved = boxes[pick] + np.array([0, row - y0, 0, row - y0], dtype=np.float32)
-    return (
-        out,
-        np.concatenate((into_boxes, moved[None])),
-        np.concatenate((into_labels, labels[pick : pick + 1])),
-    )

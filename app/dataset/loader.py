@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.dataset.augment import Augmentation, Source, augment, paste
+from app.dataset.augment import Augmentation, Source, augment
 from app.dataset.cache import PixelCache
+from app.dataset.copy_paste import paste
 from app.dataset.letterbox import letterbox
 from app.dataset.tiles import TileSet
 
