@@ -1,0 +1,90 @@
+"""Images per second of the training loader: `python -m benchmarks.loader [--data FOLDER] [--size-px N]`.
+
+Without --data it makes 256-px tiles of speckle. One thread by default: the figure is per core.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.dataset.augment import Augmentation
+from app.dataset.cache import PixelCache
+from app.dataset.formats.yolo_writer import GeneratedTile, write_yolo_tiles
+from app.dataset.loader import TileLoader
+from app.dataset.read import read_tiles
+from app.dataset.tiles import TileSet
+
+MADE_TILES = 200
+
+
+def made_tiles() -> Iterator[GeneratedTile]:
+    """Speckled tiles of 256 px with one box each."""
+    rng = np.random.default_rng(0)
+    for _ in range(MADE_TILES):
+        image = rng.rayleigh(60, (256, 256)).clip(0, 255).astype(np.uint8)
+        yield image, np.array([[100, 100, 140, 134]], np.float32), np.array([0])
+
+
+def rate(
+    tiles: TileSet, cache: PixelCache, augmentation: Augmentation | None, options: argparse.Namespace
+) -> float:
+    """Images per second over about `options.seconds`, the first epoch (which decodes) apart."""
+    loader = TileLoader(
+        tiles,
+        cache,
+        range(len(tiles)),
+        size_px=options.size_px,
+        batch_size=16,
+        seed=0,
+        augmentation=augmentation,
+        workers=options.workers,
+    )
+    images, started, epoch = 0, time.perf_counter(), 0
+    while time.perf_counter() - started < options.seconds:
+        images += sum(len(batch.boxes) for batch in loader.batches(epoch))
+        epoch += 1
+    return images / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Print one line per way of loading."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="a labelled folder; made tiles if absent")
+    parser.add_argument("--size-px", type=int, default=256)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each way")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.data
+        if root is None:
+            root = Path(folder) / "made"
+            write_yolo_tiles(made_tiles(), root, ("target",))
+        started = time.perf_counter()
+        tiles, _ = read_tiles(root)
+        print(
+            f"read and checked: {len(tiles) / (time.perf_counter() - started):,.0f} images/s, {tiles.format}"
+        )
+        cache = PixelCache(tiles)
+        started = time.perf_counter()
+        for index in range(len(tiles)):
+            cache.get(index)
+        print(f"decoded:          {len(tiles) / (time.perf_counter() - started):,.0f} images/s")
+        ways = {
+            "augmented:        ": Augmentation(),
+            "without mosaic:   ": Augmentation().without_mosaic(),
+            "with copy-paste:  ": Augmentation(copy_paste=0.5),
+            "letterboxed only: ": None,
+        }
+        for name, augmentation in ways.items():
+            shown = f"at {options.size_px} px, {options.workers} thread(s)"
+            print(f"{name}{rate(tiles, cache, augmentation, options):,.0f} images/s {shown}")
+
+
+if __name__ == "__main__":
+    main()
