@@ -1,0 +1,1 @@
+"""Simulated side-scan recordings and training tiles, fixed by their seed."""
