@@ -17,8 +17,8 @@ from app.survey.strip import Picture
 from app.survey.track import spacing_near_m
 from app.survey.window import Crop, Window
 
-SHADOW_REACH = 1.0
-"""How far behind the box its shadow is followed, as a share of the box's width."""
+SHADOW_REACH, SHADOW_REACH_M = 2.0, 15.0
+"""How far behind the box its shadow is followed: so many box widths and so many metres more."""
 THUMBNAIL_MARGIN = 0.8
 """Seabed shown around a box on each side, as a share of its longer side."""
 THUMBNAIL_LEAST_PX = 96
@@ -85,7 +85,7 @@ def _crop_with_shadow(box: SeabedBox, window: Window) -> tuple[Crop, tuple[float
         start_ping=box.start_ping - extent,
         end_ping=box.end_ping + extent,
         near_m=box.near_m - 0.1 * width_m,
-        far_m=box.far_m + SHADOW_REACH * width_m,
+        far_m=box.far_m + SHADOW_REACH * width_m + SHADOW_REACH_M,
     )
     return crop, crop.box_px(
         start_ping=box.start_ping, end_ping=box.end_ping, near_m=box.near_m, far_m=box.far_m
@@ -107,17 +107,23 @@ def _object_ground_m(
 ) -> float:
     """Ground range of the object itself, which is the lit part of its box; the shadow behind it is seabed.
 
-    An echo from the object's top comes back earlier than one from the seabed below it, so the picture
-    shows the top too near; with the height known its place is put right.
+    An echo from above the bottom comes back earlier than one from the seabed below it, so the picture shows
+    the object too near; with the height known its place is put right. The lit part ends at the top, and begins
+    somewhere between bottom and top, which depends on the shape: half the height is taken.
     """
     if shadow is None:
         return (box.near_m + box.far_m) / 2
     lit_end_m = crop.ground_m(shadow.start_px)
-    if height_m is not None:
-        top_slant_m = math.hypot(lit_end_m, state.altitude_m)
-        above_top_m = max(0.0, state.altitude_m - height_m)
-        lit_end_m = math.sqrt(max(lit_end_m**2, top_slant_m**2 - above_top_m**2))
-    return (max(box.near_m, 0.0) + lit_end_m) / 2
+    if height_m is None:
+        return (box.near_m + lit_end_m) / 2
+    begin_m = _true_ground_m(box.near_m, height_m / 2, state.altitude_m)
+    return (begin_m + _true_ground_m(lit_end_m, height_m, state.altitude_m)) / 2
+
+
+def _true_ground_m(shown_m: float, above_bottom_m: float, altitude_m: float) -> float:
+    """Ground range of an echo from above the bottom that the picture shows as if it came from the bottom."""
+    below_towfish_m = max(0.0, altitude_m - above_bottom_m)
+    return math.sqrt(shown_m**2 + altitude_m**2 - min(altitude_m, below_towfish_m) ** 2)
 
 
 def _sample_range(box: SeabedBox, state: PingState, samples: int) -> tuple[int, int]:

@@ -18,6 +18,8 @@ DARKNESS = 0.55
 LEAST_CONTRAST = 0.35
 """A dip that loses less than this share of the seabed's grey is no shadow."""
 LEAST_PX = 2
+BEHIND_SHARE = 0.3
+"""How far behind the box a shadow may begin, as a share of the box's width."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,9 +46,9 @@ def find_shadow(image_HW: Picture, box_xyxy_px: tuple[float, float, float, float
     if limit - begin < LEAST_PX or background <= 0:
         return None
     peak = begin + int(np.argmax(profile[begin:limit]))
-    # The shadow may reach past a box drawn too tight, but begins inside it.
+    # The shadow begins in the box, or right behind a box that was drawn around the lit part alone.
     reach = profile[peak:]
-    inside = reach[: max(LEAST_PX, limit - peak)]
+    inside = reach[: limit - peak + max(LEAST_PX, round(BEHIND_SHARE * (limit - begin)))]
     darkest = float(inside.min())
     if darkest > (1 - LEAST_CONTRAST) * background:
         return None
@@ -61,8 +63,12 @@ def find_shadow(image_HW: Picture, box_xyxy_px: tuple[float, float, float, float
         end += 1
     if end - start + 1 < LEAST_PX:
         return None
+    # The lit side is brighter than the seabed, and smoothing carries it into the shadow: half-way is the edge.
+    half_way = (float(reach[max(0, start - 3) : start + 1].max()) + darkest) / 2
+    while start > 0 and reach[start - 1] < half_way:
+        start -= 1
     return Shadow(
-        start_px=peak + _crossing(reach, start, threshold, rising=False),
+        start_px=peak + _crossing(reach, start, half_way, rising=False),
         end_px=peak + _crossing(reach, end, threshold, rising=True),
         whole=end + 1 < len(dark),
     )

@@ -50,13 +50,17 @@ def test_csv_has_every_property_and_reads_back() -> None:
 
 
 def test_csv_gives_spreadsheets_no_formula() -> None:
-    rows = list(csv.DictReader(io.StringIO(csv_text([made_contact(source="=HYPERLINK(1).xtf", along_m=-1.0)]))))
+    rows = list(
+        csv.DictReader(io.StringIO(csv_text([made_contact(source="=HYPERLINK(1).xtf", along_m=-1.0)])))
+    )
     assert rows[0]["source"] == "'=HYPERLINK(1).xtf"
     assert rows[0]["along_m"] == "-1.0"
 
 
 def test_kml_places_contacts_and_lines() -> None:
-    result = made_result(contacts=(made_contact(1), made_contact(2, label="ship"), made_contact(3, **UNPLACED)))
+    result = made_result(
+        contacts=(made_contact(1), made_contact(2, label="ship"), made_contact(3, **UNPLACED))
+    )
     root = ET.fromstring(kml_text(result))
     tag = f"{{{NAMESPACE}}}"
     assert root.tag == f"{tag}kml"

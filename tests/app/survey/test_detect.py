@@ -1,0 +1,203 @@
+"""A whole survey through the detector, against lines whose truth is known."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.detector.detections import Runtime
+from app.errors import SonarFileError
+from app.sonar.recording import Defect
+from app.sonar.waterfall import PositionUnits, Side
+from app.survey import detect
+from app.survey.options import SurveyOptions
+from app.survey.result import SurveyResult
+from tests.app.survey.made_line import WGS84, Block, MadeLine, opened_as
+from tests.app.survey.runtimes import BlobRuntime
+
+BLOCKS = tuple(
+    Block(side=side, along_m=20 + 18 * n + shift, ground_m=ground, height_m=height, width_m=width)
+    for side, shift in ((Side.PORT, 9), (Side.STARBOARD, 0))
+    for n, (ground, height, width) in enumerate(
+        [(8, 0.5, 1), (15, 1, 1), (22, 1.5, 2), (30, 0.8, 0.8), (36, 0.6, 1.5), (12, 2, 1)]
+    )
+)
+LINE = MadeLine(blocks_on_bottom=BLOCKS)
+
+
+def detected(
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Sequence[MadeLine],
+    options: SurveyOptions | None = None,
+    runtime: Runtime | None = None,
+) -> SurveyResult:
+    """The contacts of lines in memory."""
+    monkeypatch.setattr(detect, "open_recording", opened_as(*lines))
+    runtime = runtime or BlobRuntime(threshold=190, least_px=20)
+    return detect.detect_survey([Path(line.source) for line in lines], runtime, options)
+
+
+def test_contacts_are_placed_to_the_metre_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    contacts = detected(monkeypatch, [LINE]).contacts
+    assert len(contacts) == len(BLOCKS)
+    for block in BLOCKS:
+        distances = [WGS84.inv(*LINE.place(block), c.longitude, c.latitude)[2] for c in contacts]
+        contact = contacts[int(np.argmin(distances))]
+        assert min(distances) < 0.5
+        assert contact.side is block.side
+        assert contact.height_m == pytest.approx(block.height_m, abs=0.15)
+        assert contact.along_m == pytest.approx(block.length_m, abs=0.3)
+        assert contact.ping == pytest.approx(block.along_m / LINE.spacing_m, abs=2)
+        begin, shadow, _ = (v / LINE.range_m * LINE.samples for v in LINE.slant_extent_m(block))
+        assert contact.sample_range == (pytest.approx(begin, abs=3), pytest.approx(shadow, abs=3))
+
+
+@pytest.mark.parametrize("block_pings", [256, 700, 5000])
+@pytest.mark.parametrize("tile_px", [256, 640])
+def test_neither_blocks_nor_tiles_change_what_is_found(
+    monkeypatch: pytest.MonkeyPatch, block_pings: int, tile_px: int
+) -> None:
+    options = SurveyOptions(block_pings=block_pings, tile_px=tile_px)
+    contacts = detected(monkeypatch, [LINE], options).contacts
+    assert len(contacts) == len(BLOCKS)
+    found = sorted((c.side, c.ping) for c in contacts)
+    expected = sorted((b.side, round(b.along_m / LINE.spacing_m)) for b in BLOCKS)
+    for (side, ping), (true_side, true_ping) in zip(found, expected, strict=True):
+        assert side is true_side
+        assert abs(ping - true_ping) <= 2
+
+
+@pytest.mark.parametrize("coarse_factor", [1, 3])
+def test_an_object_longer_than_a_tile_is_one_contact(
+    monkeypatch: pytest.MonkeyPatch, coarse_factor: int
+) -> None:
+    ship = Block(side=Side.STARBOARD, along_m=70.0, ground_m=20.0, length_m=15.0, width_m=4.0, height_m=1.0)
+    options = SurveyOptions(tile_px=128, overlap_px=32, coarse_factor=coarse_factor)
+    runtime = BlobRuntime(threshold=170, least_px=100, ship_px=101)
+    (contact,) = detected(monkeypatch, [replace(LINE, blocks_on_bottom=(ship,))], options, runtime).contacts
+    assert contact.label == "ship"
+    assert contact.along_m == pytest.approx(15.0, abs=0.5)
+    assert contact.height_m == pytest.approx(1.0, abs=0.2)
+
+
+def test_wide_sides_are_split_and_objects_on_the_seam_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = SurveyOptions(tile_px=256, widest_tile_px=192, overlap_px=64)
+    assert len(detected(monkeypatch, [LINE], options).contacts) == len(BLOCKS)
+
+
+def test_positions_in_an_unnamed_grid_stay_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = replace(LINE, units=PositionUnits.METRES)
+    result = detected(monkeypatch, [line])
+    assert all(c.longitude is None and c.latitude is None for c in result.contacts)
+    assert any("--crs EPSG" in text for text in result.files[0].warnings)
+    block = BLOCKS[0]
+    contact = min(
+        result.contacts, key=lambda c: abs(c.ping - block.along_m * 10) + 1000 * (c.side != block.side)
+    )
+    x, y = line.positions(np.array([block.along_m]))
+    bearing = np.radians(line.heading_deg - 90)
+    assert contact.grid_x_m == pytest.approx(x[0] + block.ground_m * np.sin(bearing), abs=0.5)
+    assert contact.grid_y_m == pytest.approx(y[0] + block.ground_m * np.cos(bearing), abs=0.5)
+
+
+def test_a_named_grid_gives_degrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = replace(LINE, units=PositionUnits.METRES)
+    result = detected(monkeypatch, [line], SurveyOptions(crs="EPSG:32619"))
+    assert all(c.longitude is not None and c.grid_x_m is not None for c in result.contacts)
+    assert not any("--crs" in text for text in result.files[0].warnings)
+    track = result.files[0].track
+    assert track is not None
+    assert track.units is PositionUnits.DEGREES
+
+
+def test_without_positions_sizes_need_a_ping_spacing(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = replace(LINE, units=None)
+    blind = detected(monkeypatch, [line])
+    assert all(c.along_m is None and c.longitude is None for c in blind.contacts)
+    assert any("--ping-spacing-m" in text for text in blind.files[0].warnings)
+    told = detected(monkeypatch, [line], SurveyOptions(ping_spacing_m=0.1))
+    assert len(told.contacts) == len(BLOCKS)
+    assert told.contacts[0].along_m == pytest.approx(2.0, abs=0.3)
+
+
+def test_one_bad_file_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bad.xtf").write_text("no sonar here")
+    monkeypatch.setattr(detect, "open_recording", _real_or(LINE))
+    result = detect.detect_survey([tmp_path / "bad.xtf", Path("made.xtf")], BlobRuntime(threshold=190))
+    bad, good = result.files
+    assert bad.error is not None
+    assert bad.pings == 0
+    assert good.error is None
+    assert len(result.contacts) == len(BLOCKS)
+
+
+def test_if_no_file_can_be_read_it_is_an_error(tmp_path: Path) -> None:
+    for name in ("a.xtf", "b.xtf"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SonarFileError, match=r"a\.xtf.* \(and 1 more"):
+        detect.detect_survey([tmp_path / "a.xtf", tmp_path / "b.xtf"], BlobRuntime())
+    with pytest.raises(SonarFileError, match="give at least one"):
+        detect.detect_survey([], BlobRuntime())
+
+
+def test_a_disk_that_fails_on_the_way_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = replace(LINE, fail_at_ping=1000, defects=(Defect(offset_bytes=99, what="packet cut"),))
+    result = detected(monkeypatch, [line], SurveyOptions(block_pings=500))
+    (report,) = result.files
+    assert "Input/output error" in str(report.error)
+    assert report.defects == ((99, "packet cut"),)
+    assert 0 < report.pings <= 1000
+    # The recording ends at ping 1000, in the middle of the list.
+    assert 0 < len(result.contacts) == report.contacts < len(BLOCKS)
+
+
+def test_a_range_setting_changed_on_the_way_starts_a_new_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    class TwoRanges(MadeLine):
+        def blocks(self, *, pings: int = 2048, pair: int | None = None):  # type: ignore[no-untyped-def]
+            yield self.waterfall(0, 750)
+            yield replace(self, range_m=80.0).waterfall(750, 1500)
+
+    line = TwoRanges(blocks_on_bottom=BLOCKS)
+    contacts = detected(monkeypatch, [line]).contacts
+    for block in BLOCKS:
+        if abs(block.along_m - 75) > 3:
+            distances = [WGS84.inv(*LINE.place(block), c.longitude, c.latitude)[2] for c in contacts]
+            assert min(distances) < 0.6
+
+
+def test_the_report_on_a_file_tells_what_was_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = detected(monkeypatch, [LINE])
+    (report,) = result.files
+    assert report.track is not None
+    assert report.track.length_m == pytest.approx(149.9, abs=1)
+    assert report.area_km2 == pytest.approx(149.9 * 2 * np.sqrt(50**2 - 8**2) / 1e6, rel=0.02)
+    assert result.length_km == pytest.approx(0.15, abs=0.01)
+    assert (report.pings, report.contacts, report.altitude_source) == (1500, 12, "file")
+    assert (report.range_m, report.frequency_khz) == (50.0, 455.0)
+    assert [c.identifier for c in result.contacts] == [f"C{n:04d}" for n in range(1, 13)]
+    assert set(result.stage_s) == {"read", "correct", "network", "merge and measure"}
+
+
+def test_sixteen_bit_samples_give_the_same_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(detected(monkeypatch, [replace(LINE, dtype=np.uint16)]).contacts) == len(BLOCKS)
+
+
+def test_thumbnails_show_the_object_in_its_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    for contact in detected(monkeypatch, [LINE]).contacts:
+        left, top, right, bottom = contact.thumbnail_box_xyxy_px
+        height, width = contact.thumbnail.shape
+        assert 0 <= left < right <= width
+        assert 0 <= top < bottom <= height
+        inside = contact.thumbnail[top:bottom, left:right].mean()
+        assert inside > 1.5 * np.median(contact.thumbnail)
+
+
+def _real_or(line: MadeLine) -> object:
+    from app.sonar.recording import open_recording
+
+    def either(path: Path, **options: object) -> object:
+        return line if path.name == line.source else open_recording(path)
+
+    return either
