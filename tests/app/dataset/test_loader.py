@@ -69,6 +69,12 @@ def test_epochs_and_seeds_differ(tiles: TileSet) -> None:
     assert not np.array_equal(first, flat(list(loader(tiles, seed=4).batches(0)))[0])
 
 
+def test_the_order_is_another_one_each_epoch(tiles: TileSet) -> None:
+    plain = loader(tiles, augmentation=None)
+    orders = [[image.tobytes() for image in flat(list(plain.batches(epoch)))[0]] for epoch in (0, 1, 0)]
+    assert orders[0] == orders[2] != orders[1]
+
+
 def test_every_tile_once_an_epoch(tiles: TileSet) -> None:
     images = flat(list(loader(tiles, augmentation=None).batches(0)))[0]
     assert images.shape == (22, 1, 64, 64)
