@@ -10,10 +10,13 @@ from typing import Any
 from app.errors import OutputError
 from app.storage import UNFINISHED, atomic_write, sha256_file, write_text
 
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 INDEX = "mirror.json"
 """File at a mirror that tells the checksums of what lies there."""
 OWNER = ".mirror-owner"
 """File in a mirrored folder that tells which mirror is its own."""
+NOT_THERE = ""
+"""Stands for the old checksum of a file that the mirror did not have before."""
 
 
 class Mirror:
@@ -46,21 +49,20 @@ class Mirror:
             ) from error
         self._root = str(root).rstrip("/")
         self._is_folder = "file" in _protocols(self._far)
+        self._has_folders = OBJECT_STORES.isdisjoint(_protocols(self._far))
 
     def push(self) -> int:
         """Copy what is new or changed, drop what is gone; the number of files copied.
 
         Raises:
-            OutputError: the address does not take them, or holds the mirror of another folder.
+            OutputError: the address does not take them, or holds the copy of another folder.
         """
         try:
             return self._push()
         except OutputError:
             raise
         except Exception as error:  # each cloud's package has exceptions of its own
-            raise OutputError(
-                f"cannot mirror to {self._address}: {_one_line(error)}; check the address and the rights"
-            ) from error
+            raise self._refused(error) from error
 
     def _push(self) -> int:
         index = self._index()
@@ -71,7 +73,7 @@ class Mirror:
         gone = [name for name in known if name not in now]
         if not changed and not gone and index:
             return 0
-        both = known | {name: [*known.get(name, []), now[name]] for name in changed}
+        both = known | {name: [*known.get(name, [NOT_THERE]), now[name]] for name in changed}
         self._write_index(owner, both)
         for name in changed:
             self._put(name)
@@ -110,7 +112,7 @@ class Mirror:
     def _put(self, name: str) -> None:
         """Copy one file, whole or not at all, and check its size there."""
         source, target = self._local / name, f"{self._root}/{name}"
-        self._far.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        self._make_folder(target.rsplit("/", 1)[0])
         if self._is_folder:  # object stores show an object only when it is whole; a folder needs the rename
             with source.open("rb") as stream, atomic_write(Path(target)) as copy:
                 shutil.copyfileobj(stream, copy)
@@ -122,14 +124,38 @@ class Mirror:
                 f"{self._address}/{name} has another size than the {size} bytes sent; try again"
             )
 
+    def _make_folder(self, path: str) -> None:
+        """Nothing in an object store, where it would ask for the right to make buckets."""
+        if self._has_folders:
+            self._far.makedirs(path, exist_ok=True)
+
     def _write_index(self, owner: str, files: dict[str, list[str]]) -> None:
         text = json.dumps({"owner": owner, "files": files}, indent=1).encode()
-        self._far.makedirs(self._root, exist_ok=True)
+        self._make_folder(self._root)
         if self._is_folder:
             with atomic_write(Path(self._root) / INDEX) as stream:
                 stream.write(text)
         else:
             self._far.pipe_file(f"{self._root}/{INDEX}", text)
+
+    def require_writable(self) -> None:
+        """Try the address before the work starts.
+
+        Raises:
+            OutputError: a file cannot be made there.
+        """
+        probe = f"{self._root}/.probe-{uuid.uuid4().hex}"
+        try:
+            self._make_folder(self._root)
+            self._far.pipe_file(probe, b"x")
+            self._far.rm_file(probe)
+        except Exception as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> OutputError:
+        return OutputError(
+            f"cannot mirror to {self._address}: {_one_line(error)}; check the address and the rights"
+        )
 
     def names(self) -> tuple[str, ...]:
         """Files that lie at the address, as paths relative to the folder; none if nothing was ever mirrored.

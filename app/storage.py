@@ -26,7 +26,7 @@ WHAT_TO_DO = {
     errno.EACCES: "no permission to write there; give another folder",
     errno.EPERM: "no permission to write there; give another folder",
     errno.ENOTDIR: "a part of the path is a file; give another folder",
-    errno.EEXIST: "a file has that name; give another folder",
+    errno.EEXIST: "a part of the path is a file; give another folder",
     errno.EISDIR: "a folder has that name; give another path",
     errno.ENAMETOOLONG: "the name is too long; give a shorter one",
 }

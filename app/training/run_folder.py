@@ -40,11 +40,11 @@ class RunFolder:
         """Try folder and mirror before the work starts.
 
         Raises:
-            OutputError: one of them cannot be written, or the mirror is that of another run.
+            OutputError: one of them cannot be written.
         """
         require_writable(self.path)
         if self._mirror is not None:
-            self._mirror.push()
+            self._mirror.require_writable()
 
     def restore(self) -> bool:
         """Bring the run home from its mirror where that is further than this folder; whether it was.
@@ -64,8 +64,14 @@ class RunFolder:
         return True
 
     def write_record(self, record: dict[str, Any]) -> None:
-        """What is run: recipe, data, split, device plan, libraries."""
+        """Begin a run: what is run, with recipe, data, split, device plan and libraries.
+
+        Raises:
+            OutputError: folder or mirror cannot be written, or the mirror holds another run.
+        """
         write_json(self.path / RECORD, record)
+        if self._mirror is not None:
+            self._mirror.push()
 
     def read_record(self) -> dict[str, Any]:
         """What `write_record` wrote.
