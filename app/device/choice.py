@@ -129,6 +129,11 @@ def choose_device(
     )
 
 
+def present_devices(probe: Probe | None = None) -> list[str]:
+    """Names of all devices here, best first, the CPU last; such as `cuda:0`, `cuda:1`, `cpu`."""
+    return _present(probe or TorchProbe())
+
+
 def _parse(request: str) -> tuple[str, int]:
     kind, _, number = request.strip().lower().partition(":")
     if kind not in (*ORDER, "auto") or (number and not number.isdecimal()) or (kind == "auto" and number):

@@ -1,7 +1,10 @@
 """How much memory is used, of the host and of the device."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 import psutil
 import torch
@@ -62,6 +65,47 @@ class MemoryMonitor:
             used = torch.mps.driver_allocated_memory()
             return used / 2**20, None, torch.mps.recommended_max_memory() / 2**20
         return None, None, None
+
+
+@dataclass(slots=True)
+class Peak:
+    """Filled when `peak_memory` ends."""
+
+    bytes: int = 0
+
+
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[Peak]:
+    """Largest memory that a stretch of work took: of the device, or of this process on a CPU.
+
+    On CPU and MPS the high-water mark is watched from a thread, a hundred times a second.
+    """
+    peak = Peak()
+    if device.type in ("cuda", "xpu"):
+        module = getattr(torch, device.type)
+        module.reset_peak_memory_stats(device)
+        yield peak
+        peak.bytes = int(module.max_memory_allocated(device))
+        return
+    process, over = psutil.Process(), Event()
+
+    def now() -> int:
+        on_device = torch.mps.driver_allocated_memory() if device.type == "mps" else 0
+        return on_device or int(process.memory_info().rss)
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            peak.bytes = max(peak.bytes, now())
+
+    peak.bytes = now()
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+        peak.bytes = max(peak.bytes, now())
 
 
 def host_limit_bytes(cgroup_limit: Path = CGROUP_LIMIT) -> int:

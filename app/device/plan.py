@@ -34,6 +34,8 @@ class DevicePlan:
     pin_memory: bool
     tf32: bool
     compile: bool
+    memory_bytes: int | None = None
+    """Of the device; None for the CPU, which has the host's."""
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -120,6 +122,7 @@ def plan_device(choice: DeviceChoice, *, probe: Probe | None = None, **overrides
             "tf32", ampere, "float32 parts at tensor-core speed" if ampere else "needs NVIDIA Ampere or later"
         ),
         compile=decide("compile", *_compile(kind)),
+        memory_bytes=probe.memory_bytes(kind, choice.device.index or 0),
         reasons=reasons,
     )
 

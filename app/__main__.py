@@ -1,0 +1,55 @@
+"""The command line: python -m app VERB. Everything heavy is imported inside the verbs."""
+
+import sys
+
+import typer
+
+from app.errors import DatasetError, SonarstackError
+from app.exit_codes import ExitCode
+from app.verbs.benchmark import benchmark
+from app.verbs.demo import demo
+from app.verbs.detect import detect
+from app.verbs.doctor import doctor
+from app.verbs.evaluate import evaluate
+from app.verbs.export import export
+from app.verbs.import_ import import_
+from app.verbs.simulate import simulate
+from app.verbs.train import train
+
+DEFECTS_SHOWN = 200
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Side-scan sonar: simulate, label, train, evaluate, detect - on a CPU or on whatever GPU is there.",
+)
+for verb in (demo, simulate, train, evaluate, detect, export, benchmark, doctor):
+    cli.command()(verb)
+cli.command(name="import")(import_)
+
+
+def main() -> None:
+    """Run a verb; an expected error is one line on standard error and its own exit code."""
+    try:
+        cli()
+    except SonarstackError as error:
+        report(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def report(error: SonarstackError) -> None:
+    """An error for the person at the terminal; of a data set, every defect with its file."""
+    if isinstance(error, DatasetError):
+        for line in error.defects[:DEFECTS_SHOWN]:
+            sys.stderr.write(f"  {line}\n")
+        if len(error.defects) > DEFECTS_SHOWN:
+            sys.stderr.write(f"  ... and {len(error.defects) - DEFECTS_SHOWN} more\n")
+    sys.stderr.write(f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

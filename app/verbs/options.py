@@ -1,0 +1,20 @@
+"""Options that several verbs share, so that they are called and explained the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu, cuda, cuda:N, mps, xpu; without it the settings' (cpu).")
+]
+Fallback = Annotated[
+    str | None, typer.Option(help="cpu: go on with the CPU, with a warning, where the device is missing.")
+]
+Environment = Annotated[
+    str | None, typer.Option(help="Settings: a shipped environment (laptop, gpu, ci, local) or a .yaml file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without the files that have a defect.")]
+Seed = Annotated[int | None, typer.Option(help="Fixes everything that is random.")]
+OutFolder = Annotated[Path, typer.Option(help="Folder for the results; made if missing.")]

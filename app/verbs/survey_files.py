@@ -1,0 +1,27 @@
+"""Which files a user means by paths and folders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.errors import SonarFileError
+from app.sonar.recording import IMAGE_SUFFIXES
+
+
+def recordings_in(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are; of folders every .xtf below them, or where there is none every picture.
+
+    Raises:
+        SonarFileError: a folder holds neither.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        below = sorted(p for p in path.rglob("*") if p.is_file())
+        found = [p for p in below if p.suffix.lower() == ".xtf"]
+        found = found or [p for p in below if p.suffix.lower() in IMAGE_SUFFIXES]
+        if not found:
+            raise SonarFileError(f"{path} holds no recording; give .xtf files or pictures of waterfalls")
+        files += found
+    return files

@@ -1,0 +1,101 @@
+"""python -m app train: a run from labelled tiles, begun or taken up."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.verbs import options
+
+
+def train(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of labelled tiles: YOLO, COCO or Pascal VOC.")
+    ] = None,
+    run: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/latest"),
+    recipe: Annotated[str | None, typer.Option(help="smoke, baseline or fine_tune.")] = None,
+    resume: Annotated[
+        str, typer.Option(help="auto: take up the run in the folder; never: refuse one.")
+    ] = "auto",
+    device: options.Device = None,
+    fallback: options.Fallback = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="Samples a step; auto measures what the device's memory holds.")
+    ] = None,
+    size_px: Annotated[int | None, typer.Option(help="Side of a tile, a multiple of 32.")] = None,
+    val_fraction: Annotated[float | None, typer.Option(help="Part of the tiles kept for validation.")] = None,
+    start_from: Annotated[str | None, typer.Option(help="Model file to start from, or shipped.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or float16 instead of the plan's.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of one operation on the CPU.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads that prepare tiles.")] = None,
+    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile.")] = None,
+    deterministic: Annotated[bool, typer.Option(help="Bit-equal results on CUDA too; slower.")] = False,
+    seed: options.Seed = None,
+    skip_bad: options.SkipBad = False,
+    max_hours: Annotated[
+        float | None, typer.Option(help="End after so many hours, with a checkpoint.")
+    ] = None,
+    max_usd: Annotated[
+        float | None, typer.Option(help="End when the run has cost this; needs the price.")
+    ] = None,
+    price_usd_per_h: Annotated[float | None, typer.Option(help="What this machine costs.")] = None,
+    mirror: Annotated[
+        str | None, typer.Option(help="Copy the run here at each checkpoint: s3://, a folder.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Only show the split and its leak check.")] = False,
+    environment: options.Environment = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train on labelled tiles; takes up an interrupted run where it stopped."""
+    from app.config.settings import load_settings
+    from app.errors import SettingsError
+    from app.verbs.console import say, say_json
+    from app.training.run import TrainRequest, run_training, show_split
+
+    if resume not in ("auto", "never"):
+        raise SettingsError(f"--resume {resume} is unknown; allowed are auto and never")
+    loaded = load_settings(
+        environment,
+        overrides={
+            "data": str(data) if data else None,
+            "recipe": recipe,
+            "device": device,
+            "fallback": fallback,
+            "epochs": epochs,
+            "size_px": size_px,
+            "seed": seed,
+            "cloud.max_hours": max_hours,
+            "cloud.max_usd": max_usd,
+            "cloud.price_usd_per_h": price_usd_per_h,
+            "cloud.run_url": mirror,
+        },
+    )
+    if loaded.settings.data is None:
+        raise SettingsError("train needs tiles: give --data FOLDER, or set SONARSTACK_DATA_URL")
+    request = TrainRequest(
+        run=run,
+        resume=resume == "auto",
+        skip_bad=skip_bad,
+        batch_size=batch_size,
+        val_fraction=val_fraction,
+        start_from=start_from,
+        dtype=dtype,
+        threads=threads,
+        workers=workers,
+        compile=compile_,
+        deterministic=deterministic,
+    )
+    if report:
+        shown = show_split(loaded.settings, request)
+        say_json(shown.as_dict()) if as_json else say(shown.as_text())
+        return
+    result = run_training(loaded.settings, request)
+    if as_json:
+        say_json(result.as_dict())
+    else:
+        say(result.as_text())
+    if result.code:
+        raise typer.Exit(int(result.code))
