@@ -1,5 +1,6 @@
 """Any recording behind one door: what can be asked of a file, whatever its format."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,14 @@ def open_recording(
         raise SonarFileError(
             f"{path.name} has no known format; give .xtf, or {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    if not path.is_file():
+    for name, value in (("range_m", range_m), ("ping_spacing_m", ping_spacing_m)):
+        if value is not None and not 0 < value < math.inf:
+            raise SonarFileError(f"{name}={value} must be a length above 0, in metres; try 75 or 0.2")
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise SonarFileError(f"{path} cannot be read ({error.strerror}); check the rights") from error
+    if not found:
         raise SonarFileError(f"{path} is not a file; check the path")
     if suffix == ".xtf":
         from app.sonar.xtf import XtfRecording
@@ -99,8 +107,17 @@ def open_recording(
     return ImageRecording(path, range_m=range_m, ping_spacing_m=ping_spacing_m, layout=layout)
 
 
-def read_waterfall(path: Path, *, pair: int | None = None, range_m: float | None = None) -> Waterfall:
-    """A whole recording at once; for small files."""
-    recording = open_recording(path, range_m=range_m)
-    count = max(recording.ping_count(pair), 1)
-    return next(iter(recording.blocks(pings=count, pair=pair)))
+def read_waterfall(
+    path: Path,
+    *,
+    pair: int | None = None,
+    range_m: float | None = None,
+    ping_spacing_m: float | None = None,
+    layout: str = "both",
+    port_order: str = "auto",
+) -> Waterfall:
+    """A whole recording at once, for small files; arguments as in `open_recording` and `Recording.blocks`."""
+    recording = open_recording(
+        path, range_m=range_m, ping_spacing_m=ping_spacing_m, layout=layout, port_order=port_order
+    )
+    return next(iter(recording.blocks(pings=max(recording.ping_count(pair), 1), pair=pair)))

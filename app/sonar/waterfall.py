@@ -78,4 +78,4 @@ class Waterfall:
 
     def side(self, side: Side) -> NDArray[np.generic] | None:
         """Raw intensities (P, S) of one side, column 0 nearest; None if it was not recorded."""
-        return self.port_PS if side is Side.PORT else self.starboard_PS
+        return self.port_PS if Side(side) is Side.PORT else self.starboard_PS

@@ -14,6 +14,7 @@ SONAR = 0
 """Header type of a sonar ping; all others (attitude, bathymetry, notes) are passed over."""
 PACKET_BYTES, PING_BYTES, CHANNEL_BYTES, FILE_HEADER_BYTES = 14, 256, 64, 1024
 CHANNEL_INFO_BYTES, CHANNELS_IN_FIRST_HEADER = 128, 6
+IBM_FLOAT = 1
 PORT, STARBOARD = 1, 2
 """Types of channel; 0 is a sub-bottom profiler, 3 bathymetry."""
 
@@ -27,9 +28,9 @@ FILE_HEADER = np.dtype(
 )
 CHANNEL_INFO = np.dtype(
     {
-        "names": ["type", "sub_channel", "bytes_per_sample", "samples", "frequency", "sample_format"],
-        "formats": ["u1", "u1", "<u2", "<u4", "<f4", "u1"],
-        "offsets": [0, 1, 6, 8, 32, 74],
+        "names": ["type", "correction", "bytes_per_sample", "samples", "frequency", "sample_format"],
+        "formats": ["u1", "<u2", "<u2", "<u4", "<f4", "u1"],
+        "offsets": [0, 2, 6, 8, 32, 74],
         "itemsize": CHANNEL_INFO_BYTES,
     }
 )
@@ -74,18 +75,22 @@ class ChannelFormat:
     number: int
     """As pings refer to it."""
     type: int
-    bytes_per_sample: int
-    sample_format: int
+    dtype: np.dtype[np.generic]
+    """How its samples are stored."""
     samples: int
     """Samples of a ping whose own header says 0."""
     frequency_khz: float | None
 
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """How its samples are stored. Formats 2 and 5 are XTF's codes for 32-bit integers and IEEE floats."""
-        if self.bytes_per_sample == 4:
-            return np.dtype({2: "<i4", 5: "<f4"}.get(self.sample_format, "<u4"))
-        return np.dtype({1: "u1", 2: "<u2"}[self.bytes_per_sample])
+
+def stored_as(bytes_per_sample: int, sample_format: int) -> np.dtype[np.generic] | None:
+    """How samples are stored; None for what cannot be read (IBM floats, 64 bits, no samples at all).
+
+    The sample format came with revision 41 and goes before the width, which older files give alone.
+    """
+    known = {2: "<u4", 3: "<u2", 5: "<f4", 8: "u1"}.get(sample_format)
+    if known is None and sample_format != IBM_FLOAT:
+        known = {1: "u1", 2: "<u2", 4: "<u4"}.get(bytes_per_sample)
+    return None if known is None or bytes_per_sample == 0 else np.dtype(known)
 
 
 def kilohertz(value: float) -> float | None:

@@ -19,6 +19,10 @@ def navigation_of(
     """Navigation of pings; exact zeros mean unset, as every writer leaves them."""
     x, y = _position(headers)
     units, warnings = _units(x, y, nav_units)
+    if units is PositionUnits.DEGREES:
+        with np.errstate(invalid="ignore"):
+            nowhere = (np.abs(x) > 180) | (np.abs(y) > 90)
+        x, y = np.where(nowhere, np.nan, x), np.where(nowhere, np.nan, y)
     heading = _or_none(_set(headers["heading"], 0, 360))
     if heading is None:
         heading = _or_none(_set(headers["ship_gyro"], 0, 360))
@@ -36,8 +40,8 @@ def navigation_of(
         heading_deg=heading,
         altitude_m=_or_none(altitude),
         speed_mps=speed,
-        pitch_deg=_or_none(_set(headers["pitch"], -90, 90)),
-        roll_deg=_or_none(_set(headers["roll"], -90, 90)),
+        pitch_deg=_tilt(headers["pitch"]),
+        roll_deg=_tilt(headers["roll"]),
     )
     return navigation, warnings
 
@@ -97,6 +101,12 @@ def _set(values: NDArray[np.generic], low: float, high: float) -> Floats:
         numbers = values.astype(np.float64)
         bad = ~np.isfinite(numbers) | (numbers == 0) | (numbers < low) | (numbers > high)
     return np.where(bad, np.nan, numbers)
+
+
+def _tilt(values: NDArray[np.generic]) -> Floats | None:
+    """Pitch or roll: a single zero is level flight, zeros throughout are an unset field."""
+    tilt = _or_none(_set(values, -90, 90))
+    return None if tilt is None else np.where(values == 0, 0.0, tilt)
 
 
 def _or_none(values: Floats) -> Floats | None:
