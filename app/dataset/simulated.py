@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.dataset.formats.yolo_writer import GeneratedTile, write_yolo_tiles
+from app.dataset.formats.yolo_writer import NamedTile, write_named_tiles
 from app.sonar.simulator.shape import CLASS_NAMES
 from app.sonar.simulator.tiles import simulate_tiles
 from app.telemetry.progress import Progress
 
-TILES_PER_LINE = 10
-"""Tiles are named as if cut from lines of this many, so that a split keeps neighbours together."""
+TILES_PER_GROUP = 10
+"""Tiles are grouped as if cut from lines of this many, so that a split has whole groups to deal."""
 
 
 def write_simulated_tiles(out: Path, count: int, *, seed: int, progress: Progress, size_px: int = 256) -> int:
@@ -18,14 +18,16 @@ def write_simulated_tiles(out: Path, count: int, *, seed: int, progress: Progres
     Raises:
         OutputError: `out` cannot be written; nothing is left behind.
     """
-    progress.start("simulating tiles", count)
+    progress.start("simulating", count)
 
-    def counted() -> Iterator[GeneratedTile]:
-        for tile in simulate_tiles(count, size_px=size_px, seed=seed):
+    def named() -> Iterator[NamedTile]:
+        for index, (image, boxes, labels) in enumerate(simulate_tiles(count, size_px=size_px, seed=seed)):
             progress.advance(1)
-            yield tile
+            group = f"simulated-{index // TILES_PER_GROUP:04d}"
+            yield NamedTile(
+                name=f"{group}-{index:05d}", group=group, image_HW=image, boxes_xyxy_px=boxes, labels=labels
+            )
 
-    names = ((f"line_{i // TILES_PER_LINE:04d}_tile_{i:05d}", "") for i in range(count))
-    written = write_yolo_tiles(counted(), out, CLASS_NAMES, names=names)
+    written = write_named_tiles(named(), out, CLASS_NAMES)
     progress.done()
     return written

@@ -1,6 +1,7 @@
 """Writing YOLO folders: images/, labels/, data.yaml, and the groups that keep a split honest."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,19 @@ from app.storage import atomic_folder
 
 GeneratedTile = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]
 """Image (H, W), boxes (N, 4) left top right bottom in pixels, and labels (N,)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedTile:
+    """A tile that is not on disk yet."""
+
+    name: str
+    """File stem, unique in its set."""
+    group: str
+    """What a split must keep together; empty where only the look of the tile tells."""
+    image_HW: NDArray[np.uint8]
+    boxes_xyxy_px: NDArray[np.float32]
+    labels: NDArray[np.int64]
 
 
 def write_yolo(tiles: TileSet, out: Path) -> None:
@@ -33,32 +47,32 @@ def write_yolo(tiles: TileSet, out: Path) -> None:
         _write_class_names(staging, tiles.class_names)
 
 
-def write_yolo_tiles(
-    tiles: Iterable[GeneratedTile],
-    out: Path,
-    class_names: tuple[str, ...],
-    *,
-    names: Iterable[tuple[str, str]] | None = None,
-) -> int:
-    """Write tiles as they are made, one in memory at a time; the number written.
+def write_yolo_tiles(tiles: Iterable[GeneratedTile], out: Path, class_names: tuple[str, ...]) -> int:
+    """Write tiles as they are made, under numbered names; the number written. See `write_named_tiles`."""
+    named = (
+        NamedTile(name=f"tile_{index:06d}", group="", image_HW=image, boxes_xyxy_px=boxes, labels=labels)
+        for index, (image, boxes, labels) in enumerate(tiles)
+    )
+    return write_named_tiles(named, out, class_names)
 
-    Args:
-        names: file stem and group of each tile, in step with `tiles`; numbered and ungrouped if None.
+
+def write_named_tiles(tiles: Iterable[NamedTile], out: Path, class_names: tuple[str, ...]) -> int:
+    """Write tiles as they are made, one in memory at a time; the number written.
 
     Raises:
         OutputError: `out` cannot be written; nothing is left behind.
     """
-    named = iter(names) if names is not None else ((f"tile_{i:06d}", "") for i in range(1 << 40))
     groups: list[tuple[str, str]] = []
     with atomic_folder(out) as staging:
         _make_folders(staging)
-        for image, boxes, labels in tiles:
-            stem, group = next(named)
-            encoded, data = cv2.imencode(".png", image)
+        for tile in tiles:
+            file_name = f"{tile.name}.png"
+            encoded, data = cv2.imencode(".png", tile.image_HW)
             assert encoded, "grey uint8 always encodes"
-            (staging / "images" / f"{stem}.png").write_bytes(data.tobytes())
-            _write_labels(staging, f"{stem}.png", boxes, labels, (image.shape[0], image.shape[1]))
-            groups.append((group, f"images/{stem}.png"))
+            (staging / "images" / file_name).write_bytes(data.tobytes())
+            size_hw = (tile.image_HW.shape[0], tile.image_HW.shape[1])
+            _write_labels(staging, file_name, tile.boxes_xyxy_px, tile.labels, size_hw)
+            groups.append((tile.group, f"images/{file_name}"))
         write_groups(staging, groups)
         _write_class_names(staging, class_names)
     return len(groups)

@@ -1,0 +1,118 @@
+"""Raw pings of a known track into corrected rows with square pixels, as detection sees them, for cutting tiles.
+
+Shape suffixes: P pings, R rows, W columns.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import DatasetError, SonarFileError
+from app.sonar.coordinates import ping_spacing_m, to_geographic
+from app.sonar.corrections.bottom import choose_altitude
+from app.sonar.corrections.gain import normalise_gain
+from app.sonar.corrections.geometry import slant_to_ground
+from app.sonar.navigation import fill_gaps, repair_navigation
+from app.sonar.recording import Recording
+from app.sonar.waterfall import Floats, Side, Waterfall
+
+CHUNK_PINGS = 8192
+"""Corrected together; an object on the seam is labelled in both parts."""
+FINEST_PIXEL_M, COARSEST_PIXEL_M = 0.08, 0.25
+"""Those of detection: a model must be trained on what it will be shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurveyRows:
+    """Consecutive corrected rows of one recording, each with its place on the earth."""
+
+    images: dict[Side, NDArray[np.uint8]]
+    """(R, W) per recorded side, column 0 below the towfish."""
+    pixel_m: float
+    longitude_R: Floats
+    latitude_R: Floats
+    heading_deg_R: Floats
+    altitude_m_R: Floats
+    """0 where unknown."""
+
+    def __len__(self) -> int:
+        return len(self.longitude_R)
+
+
+def survey_rows(
+    recording: Recording, *, crs: str | None = None, pixel_m: float | None = None
+) -> Iterator[SurveyRows]:
+    """Corrected rows, a chunk of the recording at a time.
+
+    Args:
+        crs: grid of a recording whose positions are projected.
+        pixel_m: side of a pixel; chosen as in detection if None.
+
+    Raises:
+        DatasetError: the recording has no positions or headings, or in a grid that nobody named.
+        SonarFileError: it does not say its range.
+    """
+    for waterfall in recording.blocks(pings=CHUNK_PINGS):
+        navigation, _ = repair_navigation(waterfall.navigation)
+        yield _rows(replace(waterfall, navigation=navigation), crs, pixel_m)
+
+
+def _rows(waterfall: Waterfall, crs: str | None, pixel_m: float | None) -> SurveyRows:
+    navigation, source = waterfall.navigation, waterfall.source
+    degrees = to_geographic(navigation.x, navigation.y, navigation.units, crs)
+    if degrees is None:
+        advice = "give --crs, such as EPSG:32619" if navigation.units else "tiles cannot be cut by position"
+        raise DatasetError(f"{source} has no positions in degrees; {advice}")
+    spacing_m = ping_spacing_m(navigation, crs)
+    if navigation.heading_deg is None or spacing_m is None:
+        raise DatasetError(f"{source} does not move: no heading and no distance between pings can be told")
+    range_m = float(np.nanmedian(waterfall.slant_range_m)) if waterfall.pings else float("nan")
+    if not range_m > 0:
+        raise SonarFileError(f"{source} does not say its range; give --range-m")
+    samples = max(raw.shape[1] for raw in (waterfall.port_PS, waterfall.starboard_PS) if raw is not None)
+    if pixel_m is None:
+        pixel_m = min(max(range_m / samples, spacing_m, FINEST_PIXEL_M), COARSEST_PIXEL_M)
+        pixel_m = max(pixel_m, range_m / samples)
+    count = max(1, round(waterfall.pings * spacing_m / pixel_m))
+    altitude_m, _ = choose_altitude(waterfall)
+    altitude_R = _at_rows(np.nan_to_num(fill_gaps(altitude_m)), count)
+    range_R = _at_rows(np.nan_to_num(fill_gaps(waterfall.slant_range_m)), count)
+    heading_rad = np.unwrap(np.radians(navigation.heading_deg))
+    images = {}
+    for side in Side:
+        if (raw_PS := waterfall.side(side)) is not None:
+            ground = slant_to_ground(
+                _with_rows(raw_PS, count),
+                range_R,
+                altitude_R,
+                pixel_m=pixel_m,
+                width_px=int(np.ceil(range_m / pixel_m)),
+            )
+            images[side] = normalise_gain(ground)
+    return SurveyRows(
+        images=images,
+        pixel_m=pixel_m,
+        longitude_R=_at_rows(np.asarray(degrees[0]), count),
+        latitude_R=_at_rows(np.asarray(degrees[1]), count),
+        heading_deg_R=np.degrees(_at_rows(heading_rad, count)) % 360,
+        altitude_m_R=altitude_R,
+    )
+
+
+def _at_rows(values_P: Floats, rows: int) -> Floats:
+    centres = (np.arange(rows) + 0.5) * (len(values_P) / rows) - 0.5
+    values_R: Floats = np.interp(centres, np.arange(len(values_P)), values_P)
+    return values_R
+
+
+def _with_rows(raw_PS: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
+    if raw_PS.dtype not in (np.uint8, np.uint16, np.float32):
+        raw_PS = raw_PS.astype(np.float32)
+    how = cv2.INTER_AREA if rows < len(raw_PS) else cv2.INTER_LINEAR
+    resized: NDArray[np.generic] = cv2.resize(
+        np.ascontiguousarray(raw_PS), (raw_PS.shape[1], rows), interpolation=how
+    )
+    return resized

@@ -1,0 +1,201 @@
+"""Tiles cut from surveys: the box lies on the object, and whatever cannot be placed is said."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.dataset.images import read_grey
+from app.dataset.known_targets import read_targets
+from app.dataset.read import read_tiles
+from app.dataset.survey_import import ImportOptions, ImportSummary, import_survey, line_names
+from app.dataset.survey_rows import survey_rows
+from app.dataset.target_boxes import target_boxes
+from app.errors import DatasetError, SonarFileError
+from app.sonar.waterfall import PositionUnits, Side
+from tests.app.dataset.made_survey import HEIGHT_M, LENGTH_M, PINGS, MadeLine
+
+
+def targets_file(folder: Path, lines: list[MadeLine]) -> Path:
+    rows = ["Lon,Lat,Label,length_m,height_m"]
+    for line in lines:
+        longitude, latitude = line.target_position()
+        rows.append(f"{longitude:.8f},{latitude:.8f},wreck,{LENGTH_M},{HEIGHT_M}")
+    path = folder / "known.csv"
+    path.write_text("\n".join(rows))
+    return path
+
+
+def cut(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, lines: dict[str, MadeLine], **options: object
+) -> ImportSummary:
+    """Import made lines as if they were files."""
+
+    def opened(path: Path, *, range_m: float | None) -> MadeLine:
+        if path.name not in lines:
+            raise SonarFileError(f"{path.name} is not a recording")
+        return lines[path.name]
+
+    monkeypatch.setattr("app.dataset.survey_import.open_recording", opened)
+    targets = targets_file(folder, [line for line in lines.values() if line.target_ping < PINGS])
+    names = [*lines, *options.pop("more", [])]  # type: ignore[misc]
+    chosen = ImportOptions(**options)  # type: ignore[arg-type]
+    return import_survey([Path(n) for n in names], targets, folder / "out", options=chosen)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("course_deg", [0.0, 40.0, 200.0])
+@pytest.mark.parametrize("ground_m", [12.0, 35.0])
+def test_the_box_lies_on_object_and_shadow(
+    side: Side, course_deg: float, ground_m: float, tmp_path: Path
+) -> None:
+    line = MadeLine(side=side, course_deg=course_deg, ground_m=ground_m)
+    (rows,) = survey_rows(line)
+    (target,) = read_targets(targets_file(tmp_path, [line]))
+    (box,) = target_boxes(rows, target)
+    assert box.side is side
+    bright = np.argwhere(rows.images[side] > 240)
+    object_rows = np.percentile(bright[:, 0], [2, 98])
+    shadow_m = ground_m * HEIGHT_M / (6.0 - HEIGHT_M)
+    assert object_rows == pytest.approx([box.top, box.bottom], abs=4)
+    assert box.left * rows.pixel_m == pytest.approx(ground_m - LENGTH_M / 2, abs=0.1)
+    assert box.right * rows.pixel_m == pytest.approx(ground_m + LENGTH_M / 2 + shadow_m, abs=0.3)
+    inside = rows.images[side][round(box.top) + 2 : round(box.bottom) - 2, round(box.left) : round(box.right)]
+    half = round(LENGTH_M / rows.pixel_m)
+    assert inside[:, 2 : half - 2].mean() > 4 * inside[:, half + 3 : -3].mean()
+
+
+def test_tiles_read_back_as_groups_by_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = {
+        "a.xtf": MadeLine(),
+        "b.xtf": MadeLine(side=Side.PORT, ground_m=15, course_deg=120, target_ping=900),
+    }
+    summary = cut(monkeypatch, tmp_path, lines)
+    assert summary.unseen == []
+    assert summary.lines == ["a", "b"]
+    tiles, left_out = read_tiles(tmp_path / "out")
+    assert left_out == ()
+    assert tiles.class_names == ("wreck",)
+    assert {t.group for t in tiles.tiles} == {"line:a", "line:b"}
+    assert summary.tiles == len(tiles) == summary.backgrounds + sum(len(t.labels) > 0 for t in tiles.tiles)
+    assert summary.boxes["wreck"] == sum(len(t.labels) for t in tiles.tiles) >= 2
+    assert summary.backgrounds == 6
+    for tile in tiles.tiles:
+        image = read_grey(tile.path)
+        assert image is not None
+        assert image.shape == (256, 256)
+        bright = (image > 240).mean()
+        assert (bright > 0.003) == (len(tile.labels) > 0)
+
+
+def test_the_same_survey_gives_the_same_tiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        cut(monkeypatch, tmp_path / name, {"a.xtf": MadeLine()})
+        files = sorted(p for p in (tmp_path / name / "out").rglob("*") if p.is_file())
+        contents.append([(p.name, p.read_bytes()) for p in files])
+    assert contents[0] == contents[1]
+
+
+def test_an_object_at_the_end_of_the_line_is_labelled_as_far_as_seen(tmp_path: Path) -> None:
+    line = MadeLine(target_ping=1195)
+    (rows,) = survey_rows(line)
+    (box,) = target_boxes(rows, read_targets(targets_file(tmp_path, [line]))[0])
+    assert box.top < len(rows) - 5 < box.bottom
+
+
+def test_targets_that_no_line_passes_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = MadeLine()
+    beyond = replace(seen, ground_m=70.0)
+    monkeypatch.setattr("app.dataset.survey_import.open_recording", lambda path, range_m: seen)
+    targets = targets_file(tmp_path, [seen, beyond])
+    summary = import_survey([Path("a.xtf")], targets, tmp_path / "out")
+    assert summary.unseen == ["line 3"]
+
+
+def test_no_target_on_any_line_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("app.dataset.survey_import.open_recording", lambda path, range_m: MadeLine())
+    targets = targets_file(tmp_path, [replace(MadeLine(), ground_m=900.0)])
+    with pytest.raises(DatasetError, match="none of the 1 targets lies beside the track of 1 recordings"):
+        import_survey([Path("a.xtf")], targets, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["known.csv"]
+
+
+def test_a_bad_recording_stops_or_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(SonarFileError, match=r"bad\.xtf is not a recording"):
+        cut(monkeypatch, tmp_path, {"a.xtf": MadeLine()}, more=["bad.xtf"])
+    summary = cut(monkeypatch, tmp_path, {"a.xtf": MadeLine()}, more=["bad.xtf"], skip_bad=True)
+    assert summary.left_out == ["bad.xtf is not a recording"]
+    assert summary.boxes == {"wreck": 1}
+
+
+@pytest.mark.parametrize(
+    ("units", "message"),
+    [(PositionUnits.METRES, "give --crs, such as EPSG"), (None, "tiles cannot be cut by position")],
+)
+def test_positions_that_cannot_be_matched(units: PositionUnits | None, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        next(survey_rows(MadeLine(units=units)))
+
+
+def test_lines_of_one_name_stay_apart() -> None:
+    assert line_names([Path("day1/a.xtf"), Path("day2/a.xtf"), Path("b.xtf")]) == ["a", "a-2", "b"]
+
+
+def geojson(path: Path, *features: object) -> Path:
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": list(features)}))
+    return path
+
+
+def test_targets_from_geojson(tmp_path: Path) -> None:
+    point = {"type": "Point", "coordinates": [10.5, 45.25, -8.0]}
+    properties = {"label": "ship", "length_m": 40, "width_m": "8", "Heading_deg": 30, "name": None}
+    path = geojson(tmp_path / "t.geojson", {"type": "Feature", "geometry": point, "properties": properties})
+    (target,) = read_targets(path)
+    assert (target.longitude, target.latitude, target.label) == (10.5, 45.25, "ship")
+    assert (target.length_m, target.width_m, target.height_m, target.heading_deg) == (40, 8, None, 30)
+
+
+def test_every_wrong_target_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("lon,lat,label,length_m\n1,2,a,\n,2,a,\n1,95,a,\n1,x,a,\n1,2,a,-4\n1,nan,a,\n")
+    with pytest.raises(DatasetError, match="has 5 wrong targets, such as") as raised:
+        read_targets(path)
+    assert [d.split(": ")[1] for d in raised.value.defects] == [f"line {n}" for n in range(3, 8)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.txt", "", "is no file of known targets"),
+        ("t.csv", "", "holds no target"),
+        ("t.csv", "lon,lat,label\n", "holds no target"),
+        ("t.geojson", "{", "cannot be read as .geojson"),
+        ("t.geojson", "[]", "is no GeoJSON FeatureCollection"),
+        ("t.geojson", '{"features": [null]}', "feature 1: has no position"),
+        ("t.geojson", '{"features": [{"geometry": null, "properties": null}]}', "has no position"),
+    ],
+)
+def test_files_that_hold_no_targets(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_targets(tmp_path / name)
+
+
+def test_a_ship_is_as_long_as_it_lies(tmp_path: Path) -> None:
+    """Length along track, across, and unknown."""
+    line = MadeLine(course_deg=40.0)
+    (rows,) = survey_rows(line)
+    longitude, latitude = line.target_position()
+    sizes = []
+    for heading in ("40", "130", ""):
+        path = tmp_path / "t.csv"
+        path.write_text(f"lon,lat,length_m,width_m,heading_deg\n{longitude},{latitude},20,4,{heading}")
+        (box,) = target_boxes(rows, read_targets(path)[0])
+        sizes.append(((box.bottom - box.top) * rows.pixel_m, (box.right - box.left) * rows.pixel_m))
+    assert sizes[0] == pytest.approx((20, 4), abs=0.1)
+    assert sizes[1] == pytest.approx((4, 20), abs=0.1)
+    assert sizes[2] == pytest.approx((20, 20), abs=0.1)
