@@ -1,10 +1,11 @@
 """A model over a labelled set: letterboxed batches in, scores out."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.dataset.images import read_grey
 from app.dataset.letterbox import letterbox
-from app.dataset.tiles import TileSet
+from app.dataset.tiles import LabelledTile, TileSet
 from app.detector.detections import Detections, Runtime
 from app.errors import DatasetError
 from app.evaluation.score import Scores, score_detections
@@ -12,6 +13,8 @@ from app.telemetry.progress import Progress, Silent
 
 MIN_SCORE = 0.01
 """Low, because average precision counts the whole curve."""
+SIZE_MULTIPLE_PX = 32
+"""Height and width that every runtime takes are multiples of this."""
 
 
 def evaluate_model(
@@ -28,7 +31,8 @@ def evaluate_model(
     Args:
         runtime: its classes are matched with the set's by name; what it finds of a class that the set lacks
             counts as nothing. A model and a set of one class each need no names in common.
-        size_px: tiles larger than this are scaled down to it; a multiple of 32.
+        size_px: tiles larger than this are scaled down to it; a multiple of 32. Smaller ones are padded no
+            further than they must be.
         threshold: confidence for precision and recall; see `score_detections`.
 
     Returns:
@@ -43,18 +47,30 @@ def evaluate_model(
     progress.start("evaluating", len(truth))
     for start in range(0, len(truth), batch_size):
         tiles = truth.tiles[start : start + batch_size]
-        fitted = []
-        for tile in tiles:
-            image = read_grey(tile.path)
-            if image is None:
-                raise DatasetError(f"{tile.path} can no longer be read; restore the data set")
-            fitted.append(letterbox(image, size_px))
+        fitted = _fitted(tiles, size_px)
         answers = runtime.detect(np.stack([image for image, _ in fitted]), min_score=MIN_SCORE)
         for answer, (_, scale) in zip(answers, fitted, strict=True):
             found.append(_in_tile_pixels(answer, scale, to_set))
         progress.advance(len(tiles))
     progress.done()
     return score_detections(truth, found, threshold=threshold), found
+
+
+def _fitted(tiles: tuple[LabelledTile, ...], size_px: int) -> list[tuple[NDArray[np.uint8], float]]:
+    """Square images of one size with their scales."""
+    largest_px = max(max(t.height_px, t.width_px) for t in tiles)
+    side_px = min(size_px, _next_size(largest_px))
+    fitted = []
+    for tile in tiles:
+        image = read_grey(tile.path)
+        if image is None:
+            raise DatasetError(f"{tile.path} can no longer be read; restore the data set")
+        fitted.append(letterbox(image, side_px))
+    return fitted
+
+
+def _next_size(side_px: int) -> int:
+    return -(-side_px // SIZE_MULTIPLE_PX) * SIZE_MULTIPLE_PX
 
 
 def _class_map(model: tuple[str, ...], data: tuple[str, ...]) -> dict[int, int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.dataset.tiles import TileSet
 from app.detector.detections import Detections
+from app.evaluation.calibration import Calibration, calibrate
 from app.evaluation.matching import MATCH_IOU, Matches, best_threshold, match_all
 
 SIZES_PX = {"small": (0.0, 32.0), "medium": (32.0, 96.0), "large": (96.0, 1e5)}
@@ -41,6 +42,8 @@ class Scores:
     """ap50, ap50_95, precision, recall and boxes of every class that occurs or was found."""
     per_size: dict[str, dict[str, float]]
     """ap50, ap50_95 and boxes of every size that occurs; bounds in `SIZES_PX`."""
+    calibration: Calibration
+    """How far confidence and precision agree."""
 
     def flat(self) -> dict[str, float]:
         """The headline figures."""
@@ -53,6 +56,7 @@ class Scores:
             "per_size": self.per_size,
             "sizes_px": {name: list(bounds) for name, bounds in SIZES_PX.items()},
             "match_iou": MATCH_IOU,
+            "calibration": self.calibration.as_dict(),
         }
 
 
@@ -83,6 +87,7 @@ def score_detections(
         boxes=matches.truths,
         per_class=_per_class(truth, matches, ap, chosen),
         per_size=_per_size(truth, ap),
+        calibration=calibrate(matches),
     )
 
 

@@ -67,6 +67,8 @@ def test_boxes_are_scored_in_the_tiles_own_pixels(tiles: TileSet) -> None:
     runtime = BrightBlockFinder()
     scores, found = evaluate_model(runtime, tiles, size_px=128, batch_size=2)
     assert runtime.shapes == [(2, 128, 128), (1, 128, 128)]
+    evaluate_model(runtime, tiles, size_px=640, batch_size=1)
+    assert runtime.shapes[2:] == [(1, 64, 64), (1, 256, 256), (1, 128, 128)]
     assert scores.ap50 == 1.0
     assert (scores.images, scores.boxes) == (3, 2)
     assert found[0].boxes_xyxy_px[0] == pytest.approx([8, 16, 32, 40])

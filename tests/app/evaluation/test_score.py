@@ -123,6 +123,7 @@ def test_json_has_the_flat_keys_and_nothing_that_json_lacks(capfd: pytest.Captur
     scores = score_detections(tile_set(tile(BOX_A)), [found((BOX_A, 0.9))])
     again = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
     assert {"ap50", "ap50_95", "precision", "recall", "images", "boxes"} <= set(again)
+    assert again["calibration"]["expected_error"] == pytest.approx(0.1)
     assert capfd.readouterr() == ("", "")
 
 
