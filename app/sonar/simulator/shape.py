@@ -51,6 +51,21 @@ class Shape:
         columns, rows = np.flatnonzero(solid.any(0)), np.flatnonzero(solid.any(1))
         return float(np.ptp(columns) + 1) * self.cell_m, float(np.ptp(rows) + 1) * self.cell_m
 
+    def lowered(self, height_m: float) -> "Shape":
+        """The same object, its heights scaled down where it is higher than `height_m`."""
+        factor = min(1.0, height_m / max(self.height_m, 1e-6))
+        return replace(self, relief_VU=self.relief_VU * np.float32(factor))
+
+    def centre_m(self) -> tuple[float, float]:
+        """Middle of the footprint from the raster's middle, along length and width."""
+        rows, columns = np.nonzero(self.footprint_VU > 0.5)
+        if not len(rows):
+            return 0.0, 0.0
+        height, width = self.footprint_VU.shape
+        u = (float(columns.min()) + float(columns.max())) / 2 - (width - 1) / 2
+        v = (float(rows.min()) + float(rows.max())) / 2 - (height - 1) / 2
+        return u * self.cell_m, v * self.cell_m
+
     def buried(self, depth_m: float) -> "Shape":
         """The same object sunk into the bottom by `depth_m`."""
         solid = self.footprint_VU > 0

@@ -91,5 +91,6 @@ class Texture:
         return np.asarray(values, dtype=np.float32)
 
     def _step(self, spacing_m: float, points: int) -> int:
-        """Points to leave out so that nearly every texel is still read."""
-        return max(1, min(round(self.texel_m / spacing_m / 1.2), 16, points // 2))
+        """Points to leave out so that nearly every texel is still read; a power of two, at most 16."""
+        most = min(self.texel_m / spacing_m, 16, points // 2)
+        return 1 << int(math.log2(max(most, 1)))

@@ -155,7 +155,7 @@ def _draw_view(rng: np.random.Generator, size_px: int, pixel_m: float, shapes: l
         altitude_m=altitude_m,
         first_range_m=first_m,
         corrected_altitude_m=altitude_m * error,
-        sample_m=pixel_m * float(rng.uniform(0.55, 1.1)),
+        sample_m=pixel_m * float(rng.uniform(0.7, 1.2)),
     )
 
 
