@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from app.errors import DatasetError, SonarstackError
+from app.errors import SonarstackError
 from app.exit_codes import ExitCode
 from app.verbs.benchmark import benchmark
 from app.verbs.demo import demo
@@ -13,10 +13,9 @@ from app.verbs.doctor import doctor
 from app.verbs.evaluate import evaluate
 from app.verbs.export import export
 from app.verbs.import_ import import_
+from app.verbs.report_error import report
 from app.verbs.simulate import simulate
 from app.verbs.train import train
-
-DEFECTS_SHOWN = 200
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -39,16 +38,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(ExitCode.INTERRUPTED)
-
-
-def report(error: SonarstackError) -> None:
-    """An error for the person at the terminal; of a data set, every defect with its file."""
-    if isinstance(error, DatasetError):
-        for line in error.defects[:DEFECTS_SHOWN]:
-            sys.stderr.write(f"  {line}\n")
-        if len(error.defects) > DEFECTS_SHOWN:
-            sys.stderr.write(f"  ... and {len(error.defects) - DEFECTS_SHOWN} more\n")
-    sys.stderr.write(f"error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ def train(
     """Train on labelled tiles; takes up an interrupted run where it stopped."""
     from app.config.settings import load_settings
     from app.errors import SettingsError
-    from app.verbs.console import say, say_json
     from app.training.run import TrainRequest, run_training, show_split
+    from app.verbs.console import say, say_json
 
     if resume not in ("auto", "never"):
         raise SettingsError(f"--resume {resume} is unknown; allowed are auto and never")

@@ -1,0 +1,94 @@
+"""The demo: one simulated survey to learn from, another one to be tested on, a report at the end."""
+
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app.config.settings import Settings
+from app.dataset.survey_import import ImportOptions, import_survey
+from app.detector.torch_runtime import TorchRuntime
+from app.device.manager import DeviceManager
+from app.errors import RunError
+from app.evaluation.pd_far import Position, ScoredPosition, pd_against_false_alarms
+from app.report.write import write_report
+from app.sonar.simulator.survey import SimulatedSurvey, SurveyPlan, simulate_survey
+from app.survey.contact import Contact
+from app.survey.detect import detect_survey
+from app.survey.options import SurveyOptions
+from app.telemetry.progress import Progress
+from app.training.recipe import TrainConfig, fine_tune
+from app.training.run import TrainRequest, run_training
+
+LINES, PINGS = 2, 1600
+EPOCHS = 6
+MATCH_M = 5.0
+"""A contact this near to an object found it; wrecks are longer than that, their middle is what counts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemoResult:
+    """What the demo ends with."""
+
+    report: str
+    ap50: float
+    pings_per_s: float
+    laid: int
+    """Objects in the second survey that a sonar could see."""
+    found: int
+    false_alarms: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def run_demo(out: Path, *, device: str, seed: int, progress: Progress) -> DemoResult:
+    """Run everything into `out`; what an earlier demo left there is replaced.
+
+    Raises:
+        DeviceError, OutputError: the device is missing; the folder cannot be written.
+        RunError: the training was interrupted.
+    """
+    for name in ("survey-1", "survey-2", "tiles", "run", "contacts"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    first = simulate_survey(SurveyPlan(seed=seed, lines=LINES, pings=PINGS), out / "survey-1", progress)
+    import_survey(
+        first.files, first.truth_geojson, out / "tiles", options=ImportOptions(seed=seed), progress=progress
+    )
+    settings = Settings(device=device, data=str(out / "tiles"), seed=seed)
+    training = run_training(settings, TrainRequest(run=out / "run"), config=_recipe(seed), progress=progress)
+    if training.code or training.scores is None:
+        raise RunError(f"the demo's training ended early ({training.reason}); run it again")
+    second = simulate_survey(SurveyPlan(seed=seed + 1, lines=1, pings=PINGS), out / "survey-2", progress)
+    plan = DeviceManager(device).plan
+    runtime = TorchRuntime.from_file(out / "run" / "model" / "best.pt", plan=plan)
+    survey = detect_survey(second.files, runtime, SurveyOptions(), progress)
+    report = write_report(survey, out / "contacts")
+    found, false_alarms, laid = _compare(survey.contacts, second, survey.area_km2 or 1.0)
+    return DemoResult(
+        report=str(report.html),
+        ap50=training.scores.ap50,
+        pings_per_s=survey.pings / survey.seconds,
+        laid=laid,
+        found=found,
+        false_alarms=false_alarms,
+    )
+
+
+def _recipe(seed: int) -> TrainConfig:
+    """A short fine-tuning of the shipped weights."""
+    return replace(fine_tune(), name="demo", epochs=EPOCHS, evaluate_every=3, patience_epochs=None, seed=seed)
+
+
+def _compare(contacts: tuple[Contact, ...], survey: SimulatedSurvey, area_km2: float) -> tuple[int, int, int]:
+    """Objects found, contacts that are none, objects laid."""
+    targets = [Position(longitude=t.longitude, latitude=t.latitude) for t in survey.truth]
+    scored = [
+        ScoredPosition(longitude=c.longitude, latitude=c.latitude, score=c.score)
+        for c in contacts
+        if c.longitude is not None and c.latitude is not None
+    ]
+    curve = pd_against_false_alarms(scored, targets, area_km2=area_km2, radius_m=MATCH_M)
+    point = curve.at_threshold(0.0)
+    return point.found, point.false_alarms, len(targets)
