@@ -67,7 +67,7 @@ class MadeLine:
             )
 
     def _side(self, side: Side) -> np.ndarray:
-        rng = np.random.default_rng(list(Side).index(side))
+        rng = np.random.default_rng([list(Side).index(side), self.target_ping])
         image = rng.uniform(30, 70, (PINGS, SAMPLES))
         slant = (np.arange(SAMPLES) + 0.5) * RANGE_M / SAMPLES
         ground = np.sqrt(np.maximum(slant**2 - ALTITUDE_M**2, 0))
