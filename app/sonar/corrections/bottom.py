@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from app.sonar.waterfall import Floats, Side, Waterfall
@@ -15,6 +16,7 @@ BLIND_SHARE = 0.015
 """Nearest part of the range that is not looked at: the transmit pulse rings there."""
 JUMP_BINS = 3
 """Most that the bottom moves from one group of pings to the next."""
+MOVE_COST = 0.02
 LEAST_CONTRAST = 0.35
 """Mean logarithmic step below which there is no bottom to be seen (a factor of about 1.4)."""
 CLEAR_CONTRAST = 1.0
@@ -30,10 +32,12 @@ def choose_altitude(waterfall: Waterfall) -> tuple[Floats, str]:
     With `none` all are 0: the picture keeps its water column. Single gaps stay NaN.
     """
     told = waterfall.navigation.altitude_m
+    if told is not None and len(told) and (told == 0).all():
+        return told, "file"  # a recorder that already removed the water column
     tracked, contrast = _track(waterfall)
-    if told is not None and np.isfinite(told).mean() >= FILE_SHARE:
-        with np.errstate(invalid="ignore"):
-            off = float(np.nanmedian(np.abs(told - tracked) / told)) if np.isfinite(tracked).any() else 0.0
+    if told is not None and len(told) and np.isfinite(told).mean() >= FILE_SHARE:
+        both = np.isfinite(told) & np.isfinite(tracked) & (told > 0)
+        off = float(np.median(np.abs(told - tracked)[both] / told[both])) if both.any() else 0.0
         if off <= FILE_ERROR or contrast < CLEAR_CONTRAST:
             return told, "file"
     if np.isfinite(tracked).any():
@@ -88,16 +92,19 @@ def _both_sides(waterfall: Waterfall) -> NDArray[np.float32] | None:
 def _step_strength(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logarithm of brightness after over brightness before each bin; -1 where it cannot be the bottom."""
     smooth = cv2.blur(picture, (1, 5))
-    level = 0.02 * float(smooth.mean())
-    sums = np.cumsum(np.pad(smooth, ((0, 0), (1, 0))), axis=1)
-    inside = np.arange(EDGE_BINS, picture.shape[1] - EDGE_BINS)
-    after = (sums[:, inside + EDGE_BINS] - sums[:, inside]) / EDGE_BINS
-    before = (sums[:, inside] - sums[:, inside - EDGE_BINS]) / EDGE_BINS
-    strength = np.full(picture.shape, -1.0, dtype=np.float32)
-    strength[:, inside] = np.log((after + level) / (before + level))
+    level = np.float32(0.02 * float(smooth.mean()))
+    columns = picture.shape[1]
+    sums = np.zeros((len(picture), columns + 1), dtype=np.float32)
+    np.cumsum(smooth, axis=1, out=sums[:, 1:])
+    inside = slice(EDGE_BINS, columns - EDGE_BINS)
+    here = sums[:, inside]
+    per_bin = np.float32(1 / EDGE_BINS)
+    after = (sums[:, 2 * EDGE_BINS : columns] - here) * per_bin + level
+    before = (here - sums[:, : columns - 2 * EDGE_BINS]) * per_bin + level
     # The first return is preceded by water all the way: a step behind a bright stretch is a target.
-    so_far = sums[:, inside] / inside
-    strength[:, inside] -= np.log1p(so_far / (after + level))
+    so_far = here / np.arange(EDGE_BINS, columns - EDGE_BINS, dtype=np.float32)
+    strength = np.full(picture.shape, -1.0, dtype=np.float32)
+    strength[:, inside] = np.log(after * after / (before * (after + so_far)))
     strength[:, : int(BLIND_SHARE * picture.shape[1]) + 1] = -1.0
     return strength
 
@@ -105,17 +112,18 @@ def _step_strength(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 def _best_path(strength: NDArray[np.float32]) -> NDArray[np.int64]:
     """Column per row with the largest sum, moving at most `JUMP_BINS` from row to row."""
     rows, columns = strength.shape
-    came_from = np.zeros((rows, columns), dtype=np.int8)
-    best = strength[0].copy()
-    moves = range(-JUMP_BINS, JUMP_BINS + 1)
+    padded = np.full(columns + 2 * JUMP_BINS, -1e9, dtype=np.float32)
+    moves = sliding_window_view(padded, columns)
+    cost = (MOVE_COST * np.abs(np.arange(-JUMP_BINS, JUMP_BINS + 1)))[:, None].astype(np.float32)
+    sums = np.empty_like(strength)
+    sums[0] = strength[0]
     for row in range(1, rows):
-        padded = np.pad(best, JUMP_BINS, constant_values=-1e9)
-        options = np.stack([padded[JUMP_BINS + m : JUMP_BINS + m + columns] - 0.02 * abs(m) for m in moves])
-        chosen = options.argmax(0)
-        came_from[row] = chosen - JUMP_BINS
-        best = options[chosen, np.arange(columns)] + strength[row]
+        padded[JUMP_BINS:-JUMP_BINS] = sums[row - 1]
+        np.add((moves - cost).max(0), strength[row], out=sums[row])
+    # The moves are found again on the way back, one cell a row: keeping them costs more than the whole way forth.
     path = np.zeros(rows, dtype=np.int64)
-    path[-1] = int(best.argmax())
+    path[-1] = int(sums[-1].argmax())
     for row in range(rows - 1, 0, -1):
-        path[row - 1] = path[row] + came_from[row, path[row]]
+        padded[JUMP_BINS:-JUMP_BINS] = sums[row - 1]
+        path[row - 1] = path[row] + int((moves[:, path[row]] - cost[:, 0]).argmax()) - JUMP_BINS
     return path
