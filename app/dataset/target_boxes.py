@@ -11,8 +11,11 @@ from app.sonar.waterfall import Floats, Side
 METRES_PER_DEGREE = 111_320.0
 DEFAULT_SIZE_M = 2.0
 """Side of a target whose size is not given."""
-LEAST_SIDE_PX = 8.0
+LEAST_SIDE_PX = 4.0
 """A box is at least so large: positions are not better than that."""
+SHADOW_SHARE, SHADOW_LIMIT_M = 0.5, 6.0
+"""A small target's box takes in its shadow up to this share of its longer side; that of an object longer than
+the limit holds the hull alone, whose shadow may be several times its size. So simulated tiles are labelled too."""
 SEEN_ALONG_M = 5.0
 """A line has passed a target when some row looks at it to within this distance along track."""
 
@@ -70,7 +73,8 @@ def _box(
     rows: SurveyRows, target: KnownTarget, side: Side, row: int, along_m: float, range_m: float
 ) -> TargetBox:
     along_size, across_size = _extent_m(target, float(rows.heading_deg_R[row]))
-    far_m = range_m + across_size / 2 + _shadow_m(target, range_m, float(rows.altitude_m_R[row]))
+    shadow_m = _shadow_m(target, max(along_size, across_size), range_m, float(rows.altitude_m_R[row]))
+    far_m = range_m + across_size / 2 + shadow_m
     centre = row + 0.5 + along_m / rows.pixel_m
     half = max(along_size / rows.pixel_m, LEAST_SIDE_PX) / 2
     left, right = (range_m - across_size / 2) / rows.pixel_m, far_m / rows.pixel_m
@@ -90,21 +94,22 @@ def _extent_m(target: KnownTarget, track_deg: float) -> tuple[float, float]:
     known = [v for v in (target.length_m, target.width_m) if v is not None]
     if not known:
         return DEFAULT_SIZE_M, DEFAULT_SIZE_M
-    length, width = max(known), min(known)
+    length, width = known[0], known[-1]
     if target.heading_deg is None:
-        return length, length
+        return max(known), max(known)
     angle = np.radians(target.heading_deg - track_deg)
     along, across = abs(float(np.cos(angle))), abs(float(np.sin(angle)))
-    return length * along + width * across, length * across + width * along
+    # As an ellipse: hulls and wings fill no rectangle, whose corners would widen the box by a third at 45 degrees.
+    return float(np.hypot(length * along, width * across)), float(np.hypot(length * across, width * along))
 
 
-def _shadow_m(target: KnownTarget, range_m: float, altitude_m: float) -> float:
-    """Length of the shadow on a flat bottom, at most the range itself; 0 where the height is unknown."""
-    if target.height_m is None or altitude_m <= 0:
+def _shadow_m(target: KnownTarget, longest_m: float, range_m: float, altitude_m: float) -> float:
+    """Part of the shadow on a flat bottom that belongs into the box; 0 where the height is unknown."""
+    if target.height_m is None or altitude_m <= 0 or longest_m > SHADOW_LIMIT_M:
         return 0.0
-    if target.height_m >= altitude_m:
-        return range_m
-    return min(range_m, range_m * target.height_m / (altitude_m - target.height_m))
+    above_m = altitude_m - target.height_m
+    shadow_m = range_m * target.height_m / above_m if above_m > 0 else range_m
+    return min(shadow_m, SHADOW_SHARE * longest_m)
 
 
 def _visible(box: TargetBox, rows: SurveyRows) -> float:

@@ -11,9 +11,12 @@ from app.dataset.images import read_grey
 from app.dataset.known_targets import read_targets
 from app.dataset.read import read_tiles
 from app.dataset.survey_import import ImportOptions, ImportSummary, import_survey, line_names
-from app.dataset.survey_rows import survey_rows
-from app.dataset.target_boxes import target_boxes
+from app.dataset.survey_rows import SurveyRows, survey_rows
+from app.dataset.target_boxes import SHADOW_SHARE, TargetBox, target_boxes
 from app.errors import DatasetError, SonarFileError
+from app.sonar.recording import open_recording
+from app.sonar.simulator.survey import SurveyPlan, simulate_survey
+from app.sonar.simulator.truth import Truth
 from app.sonar.waterfall import PositionUnits, Side
 from tests.app.dataset.made_survey import HEIGHT_M, LENGTH_M, PINGS, MadeLine
 
@@ -58,13 +61,48 @@ def test_the_box_lies_on_object_and_shadow(
     assert box.side is side
     bright = np.argwhere(rows.images[side] > 240)
     object_rows = np.percentile(bright[:, 0], [2, 98])
-    shadow_m = ground_m * HEIGHT_M / (6.0 - HEIGHT_M)
+    shadow_m = min(ground_m * HEIGHT_M / (6.0 - HEIGHT_M), SHADOW_SHARE * LENGTH_M)
     assert object_rows == pytest.approx([box.top, box.bottom], abs=4)
     assert box.left * rows.pixel_m == pytest.approx(ground_m - LENGTH_M / 2, abs=0.1)
     assert box.right * rows.pixel_m == pytest.approx(ground_m + LENGTH_M / 2 + shadow_m, abs=0.3)
     inside = rows.images[side][round(box.top) + 2 : round(box.bottom) - 2, round(box.left) : round(box.right)]
     half = round(LENGTH_M / rows.pixel_m)
     assert inside[:, 2 : half - 2].mean() > 4 * inside[:, half + 3 : -3].mean()
+
+
+@pytest.mark.slow
+def test_boxes_agree_with_the_simulator(tmp_path: Path) -> None:
+    """Recorded as XTF, read back, matched by position alone: what is labelled is what the simulator saw."""
+    plan = SurveyPlan(seed=5, lines=1, pings=700)
+    survey = simulate_survey(plan, tmp_path / "survey")
+    known = {(t.longitude, t.latitude): t for t in read_targets(survey.truth_geojson)}
+    overlaps, seen = [], 0
+    for file in survey.files:
+        (rows,) = survey_rows(open_recording(file))
+        truth = [t for t in survey.truth if t.source == file.name]
+        for one in truth:
+            target = known[round(one.longitude, 8), round(one.latitude, 8)]
+            boxes = [box for box in target_boxes(rows, target) if box.side is one.side]
+            seen += len(boxes)
+            overlaps += [_overlap(box, _in_rows(one, plan, rows)) for box in boxes]
+    assert seen >= 0.9 * len(survey.truth) > 5
+    assert np.median(overlaps) > 0.5
+
+
+def _in_rows(truth: Truth, plan: SurveyPlan, rows: SurveyRows) -> tuple[float, float, float, float]:
+    scale = len(rows) / plan.pings
+    altitude_m = rows.altitude_m_R[min(len(rows) - 1, round(truth.ping * scale))]
+    slant_m = np.array([truth.sample_range[0], truth.sample_range[1] + 1]) * plan.sample_m
+    left, right = np.sqrt(np.maximum(slant_m**2 - altitude_m**2, 0)) / rows.pixel_m
+    return left, truth.ping_range[0] * scale, right, (truth.ping_range[1] + 1) * scale
+
+
+def _overlap(box: TargetBox, truth: tuple[float, float, float, float]) -> float:
+    ours = np.array([box.left, box.top, box.right, box.bottom])
+    theirs = np.array(truth)
+    shared = np.minimum(ours[2:], theirs[2:]) - np.maximum(ours[:2], theirs[:2])
+    area = float(np.prod(np.maximum(shared, 0)))
+    return area / (float(np.prod(ours[2:] - ours[:2])) + float(np.prod(theirs[2:] - theirs[:2])) - area)
 
 
 def test_tiles_read_back_as_groups_by_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
