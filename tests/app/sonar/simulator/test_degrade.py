@@ -1,0 +1,62 @@
+"""What is laid over the picture has the statistics it claims."""
+
+import numpy as np
+import pytest
+
+from app.sonar.simulator.degrade import drop_pings, interfere, row_gain, smooth, speckle
+
+SHAPE = (256, 256)
+
+
+def test_one_look_gives_rayleigh_amplitudes() -> None:
+    amplitude = np.sqrt(speckle(np.random.default_rng(0), SHAPE, looks=1, sigma_px=(0, 0)))
+    # Rayleigh: deviation over mean is sqrt(4 / pi - 1) = 0.5227, median over mean 0.9394.
+    assert amplitude.std() / amplitude.mean() == pytest.approx(0.5227, abs=0.01)
+    assert np.median(amplitude) / amplitude.mean() == pytest.approx(0.9394, abs=0.01)
+
+
+def test_looks_calm_it_by_their_square_root() -> None:
+    rng = np.random.default_rng(0)
+    spread = [float(speckle(rng, SHAPE, looks=n, sigma_px=(0, 0)).std()) for n in (1, 4)]
+    assert spread[0] == pytest.approx(1, abs=0.03)
+    assert spread[1] == pytest.approx(0.5, abs=0.02)
+
+
+def test_overlap_correlates_neighbours_along_its_own_axis_only() -> None:
+    field = speckle(np.random.default_rng(0), SHAPE, looks=1, sigma_px=(0.8, 0)) - 1
+    along = float((field[1:] * field[:-1]).mean() / field.var())
+    across = float((field[:, 1:] * field[:, :-1]).mean() / field.var())
+    assert along > 0.2
+    assert abs(across) < 0.03
+
+
+def test_smooth_leaves_an_axis_of_width_zero_alone() -> None:
+    image = np.zeros((9, 9), np.float32)
+    image[4, 4] = 1
+    blurred = smooth(image, (1.0, 0.0))
+    assert np.count_nonzero(blurred.sum(0)) == 1
+    assert np.count_nonzero(blurred.sum(1)) > 3
+    assert smooth(image, (0.0, 0.0)) is image
+
+
+def test_row_gain_is_one_factor_a_ping_about_one() -> None:
+    gain = row_gain(np.random.default_rng(1), 500, strength=0.05)
+    assert gain.shape == (500, 1)
+    assert 0.9 < float(gain.mean()) < 1.1
+    assert 0.01 < float(gain.std()) < 0.2
+
+
+def test_dropped_pings_lose_what_was_there() -> None:
+    image = np.ones((1000, 50), np.float32)
+    drop_pings(np.random.default_rng(0), image, rate=0.02)
+    lost = (image != 1).any(1)
+    assert 10 < lost.sum() < 80
+    assert ((image != 1).mean(1)[lost] > 0.9).all()
+
+
+def test_interference_touches_few_samples_of_many_pings() -> None:
+    image = np.ones((200, 400), np.float32)
+    interfere(np.random.default_rng(0), image, strength=2.0)
+    hit = image > 1
+    assert hit.any(1).mean() > 0.3
+    assert hit.mean() < 0.05
