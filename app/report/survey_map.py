@@ -14,7 +14,7 @@ from app.survey.contact import Contact
 from app.survey.result import FileReport, SurveyResult, Track
 
 WIDTH_PX = 1000.0
-HEIGHTS_PX = (380.0, 640.0)
+HEIGHTS_PX = (420.0, 620.0)
 MARGIN_M = 12.0
 NEIGHBOURS_M = 5_000.0
 """Files closer to each other than this share a map."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.sonar.coordinates import ping_spacing_m
 from app.sonar.corrections.bottom import choose_altitude
-from app.sonar.corrections.gain import normalise_gain
+from app.sonar.corrections.gain import GainState, normalise_gain_after
 from app.sonar.corrections.geometry import slant_to_ground
 from app.sonar.navigation import repair_navigation
 from app.sonar.waterfall import Floats, Side, Waterfall
@@ -40,6 +40,7 @@ class Corrector:
     def __init__(self, options: SurveyOptions) -> None:
         self._options = options
         self._grid: SurveyGrid | None = None
+        self._gain: dict[Side, GainState | None] = {}
         self.spacing_m: float | None = options.ping_spacing_m
         """Distance between pings, None where neither the options nor the positions tell it."""
 
@@ -55,8 +56,9 @@ class Corrector:
         altitude_m, altitude_source = choose_altitude(waterfall)
         if self._grid is None or not self._grid.fits(waterfall):
             self._grid = choose_grid(waterfall, ping_spacing_m=self.spacing_m, options=self._options)
+            self._gain = {}
         pings = ping_table(waterfall, navigation, _filled(altitude_m, 0.0))
-        strip = _strip(waterfall, pings.altitude_m, self._grid)
+        strip = self._strip(waterfall, pings.altitude_m, self._grid)
         return CorrectedBlock(
             strip=strip,
             pings=pings,
@@ -66,22 +68,21 @@ class Corrector:
             warnings=waterfall.warnings + warnings,
         )
 
-
-def _strip(waterfall: Waterfall, altitude_m: Floats, grid: SurveyGrid) -> Strip:
-    rows = max(1, round(waterfall.pings * grid.rows_per_ping))
-    slant_range_m = _filled(waterfall.slant_range_m, grid.range_m)
-    old_edges = np.linspace(0, waterfall.pings, rows + 1)
-    altitude_R, range_R = (_per_row(v, old_edges) for v in (altitude_m, slant_range_m))
-    images = {}
-    for side in Side:
-        raw_PS = waterfall.side(side)
-        if raw_PS is None:
-            continue
-        ground = slant_to_ground(
-            _with_rows(raw_PS, rows), range_R, altitude_R, pixel_m=grid.pixel_m, width_px=grid.width_px
-        )
-        images[side] = normalise_gain(ground)
-    return Strip(images=images, ping_edges=waterfall.first_ping - 0.5 + old_edges, pixel_m=grid.pixel_m)
+    def _strip(self, waterfall: Waterfall, altitude_m: Floats, grid: SurveyGrid) -> Strip:
+        rows = max(1, round(waterfall.pings * grid.rows_per_ping))
+        old_edges = np.linspace(0, waterfall.pings, rows + 1)
+        range_R = _per_row(_filled(waterfall.slant_range_m, grid.range_m), old_edges)
+        altitude_R = _per_row(altitude_m, old_edges)
+        images = {}
+        for side in Side:
+            raw_PS = waterfall.side(side)
+            if raw_PS is None:
+                continue
+            ground = slant_to_ground(
+                _with_rows(raw_PS, rows), range_R, altitude_R, pixel_m=grid.pixel_m, width_px=grid.width_px
+            )
+            images[side], self._gain[side] = normalise_gain_after(ground, self._gain.get(side))
+        return Strip(images=images, ping_edges=waterfall.first_ping - 0.5 + old_edges, pixel_m=grid.pixel_m)
 
 
 def _with_rows(raw_PS: NDArray[np.generic], rows: int) -> NDArray[np.generic]:

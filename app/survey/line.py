@@ -1,6 +1,7 @@
 """One survey line on its way through the network: tiles out, boxes in, objects merged, contacts measured."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
@@ -61,15 +62,19 @@ class LineDetector:
         return self._contacts(segment, final=True)
 
     def _boxes(self, tiles: list[Tile]) -> list[SeabedBox]:
-        found: list[SeabedBox] = []
-        for batch in _batches(tiles, self._options.batch_size):
-            with self._clock.stage("network"):
-                detections = self._runtime.detect(
-                    np.stack([tile.image_HW for tile in batch]), min_score=self._options.min_score
-                )
-            for tile, answer in zip(batch, detections, strict=True):
-                found += tile.seabed_boxes(answer)
-        return found
+        workers = self._options.workers
+        size = min(self._options.batch_size, -(-len(tiles) // workers))
+        batches = list(_batches(tiles, max(1, size)))
+        with self._clock.stage("network"):
+            if workers == 1:
+                return [box for batch in batches for box in self._found(batch)]
+            with ThreadPoolExecutor(workers, "survey-network") as pool:
+                return [box for found in pool.map(self._found, batches) for box in found]
+
+    def _found(self, batch: Sequence[Tile]) -> list[SeabedBox]:
+        images_BHW = np.stack([tile.image_HW for tile in batch])
+        answers = self._runtime.detect(images_BHW, min_score=self._options.min_score)
+        return [box for tile, answer in zip(batch, answers, strict=True) for box in tile.seabed_boxes(answer)]
 
     def _contacts(self, segment: "_Segment", *, final: bool) -> list[Contact]:
         with self._clock.stage("merge and measure"):

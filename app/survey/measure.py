@@ -12,13 +12,18 @@ from app.sonar.waterfall import PositionUnits, Side
 from app.survey.boxes import SeabedBox
 from app.survey.contact import Contact
 from app.survey.pings import PingState
-from app.survey.shadow import Shadow, find_shadow, shadow_height_m
+from app.survey.shadow import Shadow, find_shadows, shadow_height_m
 from app.survey.strip import Picture
 from app.survey.track import spacing_near_m
 from app.survey.window import Crop, Window
 
 SHADOW_REACH, SHADOW_REACH_M = 2.0, 15.0
 """How far behind the box its shadow is followed: so many box widths and so many metres more."""
+TOP_QUANTILE = 0.9
+"""Of what the bands of an object tell, this quantile stands for its top and for its far end."""
+HULL_ACROSS_M = 6.0
+"""Boxes from this width on are ships and aircraft, drawn around the hull alone; in smaller ones the shadow is
+seabed."""
 THUMBNAIL_MARGIN = 0.8
 """Seabed shown around a box on each side, as a share of its longer side."""
 THUMBNAIL_LEAST_PX = 96
@@ -44,9 +49,9 @@ def measured_contact(box: SeabedBox, around: Surroundings) -> Contact:
     pings = around.window.pings_around(centre_ping)
     state = pings.at(centre_ping)
     crop, box_px = _crop_with_shadow(box, around.window)
-    shadow = find_shadow(crop.image_HW, box_px)
-    height_m = _height_m(crop, shadow, state)
-    ground_m = _object_ground_m(box, crop, shadow, height_m, state)
+    shadows = find_shadows(crop.image_HW, box_px)
+    height_m = _height_m(crop, shadows, state)
+    ground_m = _object_ground_m(box, crop, shadows, height_m, state)
     extent_pings = box.end_ping - box.start_ping
     spacing_m = spacing_near_m(pings, centre_ping, extent_pings) or around.ping_spacing_m
     longitude, latitude, grid_x_m, grid_y_m = _place(box.side, ground_m, state, around.crs)
@@ -92,18 +97,23 @@ def _crop_with_shadow(box: SeabedBox, window: Window) -> tuple[Crop, tuple[float
     )
 
 
-def _height_m(crop: Crop, shadow: Shadow | None, state: PingState) -> float | None:
-    if shadow is None or not shadow.whole:
-        return None
-    return shadow_height_m(
-        start_slant_m=math.hypot(crop.ground_m(shadow.start_px), state.altitude_m),
-        end_slant_m=math.hypot(crop.ground_m(shadow.end_px), state.altitude_m),
-        altitude_m=state.altitude_m,
-    )
+def _height_m(crop: Crop, shadows: Sequence[Shadow], state: PingState) -> float | None:
+    """Height of the object's top: the highest of what its bands tell, save for what speckle may have made."""
+    heights_m = [
+        shadow_height_m(
+            start_slant_m=math.hypot(crop.ground_m(shadow.start_px), state.altitude_m),
+            end_slant_m=math.hypot(crop.ground_m(shadow.end_px), state.altitude_m),
+            altitude_m=state.altitude_m,
+        )
+        for shadow in shadows
+        if shadow.whole
+    ]
+    known = [height_m for height_m in heights_m if height_m is not None]
+    return float(np.quantile(known, TOP_QUANTILE)) if known else None
 
 
 def _object_ground_m(
-    box: SeabedBox, crop: Crop, shadow: Shadow | None, height_m: float | None, state: PingState
+    box: SeabedBox, crop: Crop, shadows: Sequence[Shadow], height_m: float | None, state: PingState
 ) -> float:
     """Ground range of the object itself, which is the lit part of its box; the shadow behind it is seabed.
 
@@ -111,9 +121,12 @@ def _object_ground_m(
     the object too near; with the height known its place is put right. The lit part ends at the top, and begins
     somewhere between bottom and top, which depends on the shape: half the height is taken.
     """
-    if shadow is None:
+    if not shadows:
         return (box.near_m + box.far_m) / 2
-    lit_end_m = crop.ground_m(shadow.start_px)
+    lit_end_px = float(np.quantile([shadow.start_px for shadow in shadows], TOP_QUANTILE))
+    lit_end_m = min(crop.ground_m(lit_end_px), box.far_m)
+    if box.far_m - box.near_m >= HULL_ACROSS_M:
+        lit_end_m = box.far_m
     if height_m is None:
         return (box.near_m + lit_end_m) / 2
     begin_m = _true_ground_m(box.near_m, height_m / 2, state.altitude_m)

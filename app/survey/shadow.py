@@ -6,6 +6,7 @@ Shape suffixes: H rows, W pixels across track.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -15,9 +16,13 @@ from app.survey.strip import Picture
 
 DARKNESS = 0.55
 """A shadow lies this share of the way, or more, from the seabed's grey down to the darkest grey behind."""
-LEAST_CONTRAST = 0.35
+LEAST_CONTRAST = 0.5
 """A dip that loses less than this share of the seabed's grey is no shadow."""
 LEAST_PX = 2
+BAND_ROWS, MOST_BANDS = 3.0, 12
+"""Rows averaged at least against speckle, and bands a box is divided into at most."""
+LEAST_BANDS_SHARE = 0.3
+"""In fewer bands than this a dark run is speckle."""
 BEHIND_SHARE = 0.3
 """How far behind the box a shadow may begin, as a share of the box's width."""
 
@@ -32,46 +37,83 @@ class Shadow:
     """Whether the lit seabed was seen behind it."""
 
 
-def find_shadow(image_HW: Picture, box_xyxy_px: tuple[float, float, float, float]) -> Shadow | None:
-    """Find the shadow inside or behind a box; None where there is none.
+def find_shadows(image_HW: Picture, box_xyxy_px: tuple[float, float, float, float]) -> list[Shadow]:
+    """Find the shadow inside or behind a box, band by band of its rows; empty where there is none.
+
+    An object that lies askew, or rises to a point, throws a shadow that every row sees begin and end elsewhere:
+    averaged over all rows it would be blurred.
 
     Args:
         image_HW: corrected picture around the box, far side to the right, ideally reaching well past the box.
         box_xyxy_px: left, top, right, bottom in that picture.
     """
-    left, top, right, bottom = box_xyxy_px
-    profile = _profile(image_HW, top, bottom)
     background = _background(image_HW, box_xyxy_px)
-    begin, limit = max(0, int(left)), min(len(profile), math.ceil(right))
+    left, top, right, bottom = box_xyxy_px
+    begin, limit = max(0, int(left)), min(image_HW.shape[1], math.ceil(right))
     if limit - begin < LEAST_PX or background <= 0:
-        return None
-    peak = begin + int(np.argmax(profile[begin:limit]))
-    # The shadow begins in the box, or right behind a box that was drawn around the lit part alone.
-    reach = profile[peak:]
-    inside = reach[: limit - peak + max(LEAST_PX, round(BEHIND_SHARE * (limit - begin)))]
-    darkest = float(inside.min())
+        return []
+    edges = np.linspace(top, bottom, _bands(bottom - top) + 1)
+    found = [
+        _band_shadow(_profile(image_HW, first, last), begin, limit, background)
+        for first, last in pairwise(edges)
+    ]
+    shadows = [shadow for shadow in found if shadow is not None]
+    return shadows if len(shadows) >= LEAST_BANDS_SHARE * len(found) else []
+
+
+def _bands(rows: float) -> int:
+    """Bands of at least `BAND_ROWS` rows each, up to `MOST_BANDS`."""
+    return min(MOST_BANDS, max(1, int(rows / BAND_ROWS)))
+
+
+def _band_shadow(profile: NDArray[np.float32], begin: int, limit: int, background: float) -> Shadow | None:
+    darkest = float(profile[begin : limit + _behind(begin, limit)].min())
     if darkest > (1 - LEAST_CONTRAST) * background:
         return None
     threshold = background - DARKNESS * (background - darkest)
-    dark = reach < threshold
-    first = int(np.argmin(inside))
-    start = first
-    while start > 0 and dark[start - 1]:
-        start -= 1
-    end = first
-    while end + 1 < len(dark) and (dark[end + 1] or (end + 2 < len(dark) and dark[end + 2])):
-        end += 1
-    if end - start + 1 < LEAST_PX:
+    run = _largest_run(profile, begin, limit, threshold)
+    if run is None:
         return None
+    start, end = run
     # The lit side is brighter than the seabed, and smoothing carries it into the shadow: half-way is the edge.
-    half_way = (float(reach[max(0, start - 3) : start + 1].max()) + darkest) / 2
-    while start > 0 and reach[start - 1] < half_way:
+    half_way = (float(profile[max(begin, start - 3) : start + 1].max()) + darkest) / 2
+    while start > begin and profile[start - 1] < half_way:
         start -= 1
     return Shadow(
-        start_px=peak + _crossing(reach, start, half_way, rising=False),
-        end_px=peak + _crossing(reach, end, threshold, rising=True),
-        whole=end + 1 < len(dark),
+        start_px=_crossing(profile, start, half_way, rising=False),
+        end_px=_crossing(profile, end, threshold, rising=True),
+        whole=end + 1 < len(profile),
     )
+
+
+def _behind(begin: int, limit: int) -> int:
+    """How many pixels behind its box a shadow may begin."""
+    return max(LEAST_PX, round(BEHIND_SHARE * (limit - begin)))
+
+
+def _largest_run(
+    profile: NDArray[np.float32], begin: int, limit: int, threshold: float
+) -> tuple[int, int] | None:
+    """First and last pixel of the shadow: the run of dark pixels that lacks most light.
+
+    A wreck throws shadows onto itself; the one behind it is the largest. Runs begin in the box or right behind
+    it, which may be drawn around the lit part alone, and may have gaps of one pixel.
+    """
+    missing = np.clip(threshold - profile, 0, None)
+    best, best_missing = None, 0.0
+    index, last_start = begin, min(len(profile), limit + _behind(begin, limit))
+    while index < last_start:
+        if missing[index] <= 0:
+            index += 1
+            continue
+        end = index
+        while end + 1 < len(profile) and missing[end + 1 : end + 3].any():
+            end += 1 if missing[end + 1] > 0 else 2
+        lacking = float(missing[index : end + 1].sum())
+        if end - index + 1 >= LEAST_PX and lacking > best_missing:
+            best, best_missing = (index, end), lacking
+        index = end + 1
+    return best
 
 
 def shadow_height_m(*, start_slant_m: float, end_slant_m: float, altitude_m: float) -> float | None:
@@ -86,10 +128,9 @@ def shadow_height_m(*, start_slant_m: float, end_slant_m: float, altitude_m: flo
 
 
 def _profile(image_HW: Picture, top: float, bottom: float) -> NDArray[np.float32]:
-    """(W,) grey across track through the middle of the box, speckle smoothed."""
-    margin = 0.2 * (bottom - top)
-    first = min(max(0, int(top + margin)), len(image_HW) - 1)
-    last = max(first + 1, min(len(image_HW), math.ceil(bottom - margin)))
+    """(W,) grey across track, averaged over rows, speckle smoothed."""
+    first = min(max(0, round(top)), len(image_HW) - 1)
+    last = max(first + 1, min(len(image_HW), round(bottom)))
     mean_1W = image_HW[first:last].mean(axis=0, dtype=np.float32)[None]
     smooth: NDArray[np.float32] = np.asarray(cv2.blur(mean_1W, (3, 1)), dtype=np.float32)[0]
     return smooth

@@ -28,7 +28,7 @@ LINE = MadeLine(pings=100)
     [
         ({"min_score": 1.5}, "min_score=1.5 must lie between 0 and 1"),
         ({"tile_px": 500}, "tile_px=500 must be a multiple of 32"),
-        ({"overlap_px": 400}, "overlap_px=400 must lie between 0 and half"),
+        ({"overlap_px": 600}, "overlap_px=600 must lie between 0 and half"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"pixel_m": 0.0}, "pixel_m=0.0 must be a length"),
         ({"range_m": float("nan")}, "range_m=nan must be a length"),
