@@ -1,6 +1,8 @@
 """Runs a network with torch on any device, behind the `Runtime` interface."""
 
+from copy import deepcopy
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,12 +13,15 @@ from app.detector.detections import Detections
 from app.detector.model_file import SHIPPED, read_model
 from app.detector.network import SidescanTargetDetector
 from app.detector.nms import select
+from app.detector.reference import ReferenceDetector
 from app.device.choice import choose_device
 from app.device.plan import DevicePlan, plan_device
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 class TorchRuntime:
-    """A trained `SidescanTargetDetector` ready to answer.
+    """A trained `SidescanTargetDetector`, or the reference, ready to answer.
 
     Batch norms are folded into their convolutions, which changes no answer beyond rounding and saves about a
     tenth of the time on a CPU.
@@ -24,7 +29,7 @@ class TorchRuntime:
 
     def __init__(
         self,
-        model: SidescanTargetDetector,
+        model: SidescanTargetDetector | ReferenceDetector,
         *,
         plan: DevicePlan | None = None,
         name: str = "model",
@@ -56,11 +61,9 @@ class TorchRuntime:
         return [select(b, s, min_score=min_score) for b, s in zip(boxes_np, scores_np, strict=True)]
 
 
-def fused(model: SidescanTargetDetector) -> SidescanTargetDetector:
+def fused(model: Network) -> Network:
     """A copy in evaluation mode with every convolution and its batch norm folded into one convolution."""
-    copy = SidescanTargetDetector(model.config)
-    copy.load_state_dict(model.state_dict())
-    copy.eval()
+    copy = deepcopy(model).eval()
     for module in copy.modules():
         if isinstance(module, nn.Sequential) and len(module) >= 2:
             first, second = module[0], module[1]

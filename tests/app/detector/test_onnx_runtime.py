@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from app.detector.export import export_onnx
-from app.detector.onnx_runtime import OnnxRuntime
+from app.detector.onnx_runtime import OnnxRuntime, open_session
 from app.detector.runtimes import load_runtime, model_path
 from app.detector.torch_runtime import TorchRuntime
 from app.errors import DeviceError, ModelError
@@ -94,6 +94,18 @@ def test_anything_else_is_refused_in_one_line(
     with pytest.raises(ModelError, match=message) as caught:
         OnnxRuntime(path)
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_failure_while_running_is_raised_and_not_logged_too(capfd: pytest.CaptureFixture[str]) -> None:
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in "xy"]
+    shape = numpy_helper.from_array(np.array([2]), "two")
+    node = helper.make_node("Reshape", ["x", "two"], ["y"])
+    graph = helper.make_graph([node], "g", values[:1], values[1:], [shape])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = open_session(model.SerializeToString(), Path("m.onnx"))
+    with pytest.raises(Exception, match="cannot be reshaped"):
+        session.run(None, {"x": np.zeros(3, np.float32)})
     assert capfd.readouterr() == ("", "")
 
 

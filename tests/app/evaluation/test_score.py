@@ -82,6 +82,14 @@ def test_equal_confidences_pass_a_threshold_together() -> None:
     assert (scores.precision, scores.recall) == (0.5, 1.0)
 
 
+def test_threshold_is_chosen_between_groups_of_equal_confidence() -> None:
+    # The second hit stands among three false alarms of the same confidence: with them F1 is 4/7, without 2/3.
+    tied = ((BOX_B, 0.8), (ELSEWHERE, 0.8), ((0, 200, 9, 209), 0.8), ((240, 240, 250, 250), 0.8))
+    scores = score_detections(tile_set(tile(BOX_A, BOX_B)), [found((BOX_A, 0.9), *tied)])
+    assert scores.threshold == pytest.approx(0.9)
+    assert (scores.precision, scores.recall) == (1.0, 0.5)
+
+
 def test_classes_are_scored_apart_and_averaged() -> None:
     tiles = tile_set(tile(BOX_A, BOX_B, labels=(0, 1)), classes=("target", "ship", "aircraft"))
     scores = score_detections(tiles, [found((BOX_A, 0.9), (BOX_B, 0.8), labels=(0, 0))])
