@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.dataset.defects import Defect, Defects, RawBox, checked_tile
-from app.dataset.formats.naming import flat_names, write_groups
+from app.dataset.formats.naming import flat_names, tile_bytes, write_groups
 from app.dataset.images import examine
 from app.dataset.tiles import TileSet
 from app.errors import DatasetError
@@ -135,7 +135,7 @@ def write_coco(tiles: TileSet, out: Path) -> None:
     with atomic_folder(out) as staging:
         (staging / "images").mkdir(parents=True)
         for index, (tile, name) in enumerate(zip(tiles.tiles, names, strict=True), 1):
-            (staging / "images" / name).write_bytes(tile.path.read_bytes())
+            (staging / "images" / name).write_bytes(tile_bytes(tile))
             images.append({"id": index, "file_name": name, "height": tile.height_px, "width": tile.width_px})
             for box, label in zip(tile.boxes_xyxy_px.tolist(), tile.labels.tolist(), strict=True):
                 width, height = box[2] - box[0], box[3] - box[1]

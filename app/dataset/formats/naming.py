@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.dataset.tiles import TileSet
+from app.dataset.tiles import LabelledTile, TileSet
+from app.errors import DatasetError
 
 GROUPS_FILE = "groups.tsv"
 """Group, tab, path below this file's folder: what a reader must keep on one side of a split."""
@@ -24,6 +25,18 @@ def flat_names(tiles: TileSet) -> list[str]:
         used.add(Path(name).stem)
         names.append(name)
     return names
+
+
+def tile_bytes(tile: LabelledTile) -> bytes:
+    """The image file as it is.
+
+    Raises:
+        DatasetError: it vanished since the set was read.
+    """
+    try:
+        return tile.path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{tile.path} can no longer be read; restore the data set") from error
 
 
 def write_groups(out: Path, groups: Iterable[tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from app.dataset.defects import Defect, Defects, RawBox, checked_tile
-from app.dataset.formats.naming import flat_names, write_groups
+from app.dataset.formats.naming import flat_names, tile_bytes, write_groups
 from app.dataset.images import ImageFacts, examine, image_files
 from app.dataset.tiles import TileSet
 from app.storage import atomic_folder
@@ -98,7 +98,7 @@ def write_voc(tiles: TileSet, out: Path) -> None:
         for folder in ("JPEGImages", "Annotations"):
             (staging / folder).mkdir(parents=True)
         for index, name in enumerate(names):
-            (staging / "JPEGImages" / name).write_bytes(tiles.tiles[index].path.read_bytes())
+            (staging / "JPEGImages" / name).write_bytes(tile_bytes(tiles.tiles[index]))
             annotation = (staging / "Annotations" / name).with_suffix(".xml")
             annotation.write_bytes(_annotation(tiles, index, name))
         listed = zip(tiles.tiles, names, strict=True)

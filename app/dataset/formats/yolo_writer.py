@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from app.dataset.formats.naming import flat_names, write_groups
+from app.dataset.formats.naming import flat_names, tile_bytes, write_groups
 from app.dataset.tiles import TileSet
 from app.storage import atomic_folder
 
@@ -40,7 +40,7 @@ def write_yolo(tiles: TileSet, out: Path) -> None:
     with atomic_folder(out) as staging:
         _make_folders(staging)
         for tile, name in zip(tiles.tiles, names, strict=True):
-            (staging / "images" / name).write_bytes(tile.path.read_bytes())
+            (staging / "images" / name).write_bytes(tile_bytes(tile))
             size_hw = (tile.height_px, tile.width_px)
             _write_labels(staging, name, tile.boxes_xyxy_px, tile.labels, size_hw)
         write_groups(staging, [(t.group, f"images/{n}") for t, n in zip(tiles.tiles, names, strict=True)])

@@ -9,6 +9,7 @@ import pytest
 
 from app.dataset.formats.coco import write_coco
 from app.dataset.formats.voc import write_voc
+from app.dataset.formats.yolo_writer import write_yolo
 from app.dataset.read import read_tiles
 from app.dataset.tiles import TileSet
 from app.errors import DatasetError
@@ -32,6 +33,14 @@ def test_written_set_reads_back(tiles: TileSet, write: Any, form: str, tmp_path:
         np.testing.assert_allclose(theirs.boxes_xyxy_px, ours.boxes_xyxy_px, atol=2e-3)
         np.testing.assert_array_equal(theirs.labels, ours.labels)
         assert theirs.group == ours.group
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc, write_yolo])
+def test_an_image_that_vanished_leaves_nothing_written(tiles: TileSet, write: Any, tmp_path: Path) -> None:
+    tiles.tiles[2].path.unlink()
+    with pytest.raises(DatasetError, match=r"2_9\.png can no longer be read"):
+        write(tiles, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
 def test_pycocotools_of_faster_coco_eval_reads_ours(tiles: TileSet, tmp_path: Path) -> None:

@@ -89,6 +89,15 @@ def test_only_the_given_part(tiles: TileSet) -> None:
     assert {image[0, :48, :64].tobytes() for image in batch.images_B1HW} == wanted
 
 
+@pytest.mark.parametrize(("tiles_given", "sizes"), [(5, [4]), (6, [4, 2]), (8, [4, 4]), (1, [1])])
+def test_a_single_tile_left_over_is_no_batch(tiles: TileSet, tiles_given: int, sizes: list[int]) -> None:
+    part = TileLoader(
+        tiles, PixelCache(tiles), range(tiles_given), size_px=64, batch_size=4, seed=0, augmentation=None
+    )
+    assert len(part) == len(sizes)
+    assert [len(batch.boxes) for batch in part.batches(0)] == sizes
+
+
 def test_no_tile_is_no_batch(tiles: TileSet) -> None:
     empty = TileLoader(tiles, PixelCache(tiles), (), size_px=64, batch_size=4, seed=0, augmentation=None)
     assert len(empty) == 0
