@@ -60,6 +60,8 @@ def index_pings(data: mmap.mmap, start: int, report: Report) -> PingIndex:
         if position - released > LET_GO_BYTES:
             let_go(data, released, position)
             released = position
+    if position < size and any(data[position:size]):
+        report(position, f"the last {size - position} bytes are no whole packet (file cut short or damaged)")
     return _unrolled(parts)
 
 
