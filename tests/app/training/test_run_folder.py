@@ -1,5 +1,6 @@
 """The run folder keeps what a training did, whatever stopped it."""
 
+import contextlib
 import json
 import math
 import os
@@ -16,6 +17,9 @@ import pytest
 from app.errors import OutputError, RunError
 from app.training.manifest import MANIFEST, is_complete
 from app.training.run_folder import RunFolder
+from tests.app.test_storage import DISK_BYTES, small_disk
+
+__all__ = ["small_disk"]  # a fixture: pytest finds it by its name here
 
 
 def writes(content: bytes) -> Callable[[BinaryIO], None]:
@@ -98,7 +102,9 @@ def test_checkpoint_without_checksum_is_not_trusted(run: RunFolder) -> None:
 
 def test_only_damaged_checkpoints_is_an_error(run: RunFolder) -> None:
     run.save_checkpoint(1, writes(b"one"), keep=3).write_bytes(b"")
-    with pytest.raises(RunError, match=r"every checkpoint in .* is damaged; remove that folder to start over"):
+    with pytest.raises(
+        RunError, match=r"every checkpoint in .* is damaged; remove that folder to start over"
+    ):
         run.newest_checkpoint()
 
 
@@ -169,6 +175,26 @@ def test_metrics_damaged_in_the_middle_are_told(run: RunFolder) -> None:
     (run.path / "metrics.jsonl").write_text('{"step": 1}\nrubbish\n{"step": 2}\n')
     with pytest.raises(RunError, match=r"metrics.jsonl is damaged .*restore it from the run's mirror"):
         run.read_metrics()
+
+
+def test_full_disk_keeps_checkpoint_and_metrics_whole(small_disk: Path) -> None:
+    run = RunFolder(small_disk / "run")
+    run.save_checkpoint(1, writes(b"one"), keep=2)
+    run.append_metrics({"kind": "end", "step": 1})
+    with pytest.raises(OutputError, match="the disk is full"):
+        run.save_checkpoint(2, writes(bytes(2 * DISK_BYTES)), keep=2)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+    with pytest.raises(OutputError, match=r"cannot write .*metrics.jsonl: the disk is full"):
+        run.append_metrics({"kind": "end", "step": 2, "text": "x" * 8192})
+    filler.unlink()
+    run.append_metrics({"kind": "end", "step": 3})
+    assert [line["step"] for line in run.read_metrics()] == [1, 3]
+    newest = run.newest_checkpoint()
+    assert newest is not None
+    assert newest.read_bytes() == b"one"
 
 
 def test_tensorboard_reads_the_same_figures(run: RunFolder) -> None:
