@@ -6,7 +6,6 @@ Shape suffixes: H rows, W pixels across track.
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -19,8 +18,8 @@ DARKNESS = 0.55
 LEAST_CONTRAST = 0.5
 """A dip that loses less than this share of the seabed's grey is no shadow."""
 LEAST_PX = 2
-BAND_ROWS, MOST_BANDS = 3.0, 12
-"""Rows averaged at least against speckle, and bands a box is divided into at most."""
+BAND_ROWS, MOST_BANDS = 2.0, 12
+"""Rows averaged at least against speckle, and bands, overlapping by half, that a box is divided into at most."""
 LEAST_BANDS_SHARE = 0.3
 """In fewer bands than this a dark run is speckle."""
 BEHIND_SHARE = 0.3
@@ -52,18 +51,18 @@ def find_shadows(image_HW: Picture, box_xyxy_px: tuple[float, float, float, floa
     begin, limit = max(0, int(left)), min(image_HW.shape[1], math.ceil(right))
     if limit - begin < LEAST_PX or background <= 0:
         return []
-    edges = np.linspace(top, bottom, _bands(bottom - top) + 1)
+    rows = min(max(BAND_ROWS, (bottom - top) / MOST_BANDS * 2), bottom - top)
     found = [
-        _band_shadow(_profile(image_HW, first, last), begin, limit, background)
-        for first, last in pairwise(edges)
+        _band_shadow(_profile(image_HW, first, first + rows), begin, limit, background)
+        for first in np.linspace(top, bottom - rows, _bands(bottom - top, rows))
     ]
     shadows = [shadow for shadow in found if shadow is not None]
     return shadows if len(shadows) >= LEAST_BANDS_SHARE * len(found) else []
 
 
-def _bands(rows: float) -> int:
-    """Bands of at least `BAND_ROWS` rows each, up to `MOST_BANDS`."""
-    return min(MOST_BANDS, max(1, int(rows / BAND_ROWS)))
+def _bands(height: float, rows: float) -> int:
+    """Bands of so many rows that overlap by half cover a height."""
+    return max(1, round((height - rows) / (rows / 2)) + 1)
 
 
 def _band_shadow(profile: NDArray[np.float32], begin: int, limit: int, background: float) -> Shadow | None:
