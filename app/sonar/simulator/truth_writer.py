@@ -44,7 +44,10 @@ def _annotation(truth: Truth, number: int, image: int) -> dict[str, Any]:
 
 
 def write_truth_geojson(path: Path, truth: Sequence[Truth]) -> None:
-    """GeoJSON, one point for each object that at least one line lit; properties name label and size."""
+    """GeoJSON (RFC 7946), one point for each object that at least one line lit.
+
+    Properties: label, size, the lines that saw it, and line, side and ping of the look from nearest by.
+    """
     seen: dict[int, list[Truth]] = {}
     for one in truth:
         seen.setdefault(one.number, []).append(one)
@@ -53,17 +56,23 @@ def write_truth_geojson(path: Path, truth: Sequence[Truth]) -> None:
 
 
 def _feature(sightings: Sequence[Truth]) -> dict[str, Any]:
-    first = sightings[0]
+    nearest = min(sightings, key=lambda one: one.ground_range_m)
     return {
         "type": "Feature",
-        "id": first.number,
-        "geometry": {"type": "Point", "coordinates": [round(first.longitude, 8), round(first.latitude, 8)]},
+        "id": nearest.number,
+        "geometry": {
+            "type": "Point",
+            "coordinates": [round(nearest.longitude, 8), round(nearest.latitude, 8)],
+        },
         "properties": {
-            "label": first.label,
-            "length_m": round(first.length_m, 2),
-            "width_m": round(first.width_m, 2),
-            "height_m": round(first.height_m, 2),
-            "heading_deg": round(first.heading_deg, 1),
+            "label": nearest.label,
+            "length_m": round(nearest.length_m, 2),
+            "width_m": round(nearest.width_m, 2),
+            "height_m": round(nearest.height_m, 2),
+            "heading_deg": round(nearest.heading_deg, 1),
+            "line": nearest.source,
+            "side": str(nearest.side),
+            "ping": nearest.ping,
             "seen_by": sorted({one.source for one in sightings}),
         },
     }
