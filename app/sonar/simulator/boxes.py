@@ -23,7 +23,14 @@ class Seen:
     """Far end of the box."""
     shadow_end_slant_m: float
     """Where the shadow ends, at its longest."""
-    lit_cells: int
+    lit_rows: NDArray[np.int64]
+    lit_slants_m: NDArray[np.floating]
+    """Row and slant range of every lit cell of the object."""
+
+    @property
+    def lit_cells(self) -> int:
+        """How many there are."""
+        return len(self.lit_rows)
 
 
 def see(
@@ -60,7 +67,8 @@ def see(
         near_slant_m=float(near),
         far_slant_m=float(far_edge),
         shadow_end_slant_m=float(max(shadow_end, far)),
-        lit_cells=len(rows),
+        lit_rows=first + rows,
+        lit_slants_m=slant,
     )
 
 
