@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.sonar.simulator.textures import Field
 
@@ -51,12 +52,12 @@ class View:
         ground = self.first_range_m + columns * self.pixel_m
         return np.asarray(np.hypot(ground, self.corrected_altitude_m), dtype=np.float32)
 
-    def column(self, slant_m: float) -> float:
-        """Tile column, with fractions, at which a slant range appears."""
+    def columns(self, slant_m: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Tile columns, with fractions, at which slant ranges appear."""
         if not self.corrected_altitude_m:
-            return (slant_m - self._first_slant_m()) / self.pixel_m
-        ground = np.sqrt(max(slant_m**2 - self.corrected_altitude_m**2, 0.0))
-        return float((ground - self.first_range_m) / self.pixel_m)
+            return np.asarray((slant_m - self._first_slant_m()) / self.pixel_m, dtype=np.float64)
+        squared = np.maximum(np.square(slant_m) - self.corrected_altitude_m**2, 0)
+        return np.asarray((np.sqrt(squared) - self.first_range_m) / self.pixel_m, dtype=np.float64)
 
     def _first_slant_m(self) -> float:
         """Left edge of an uncorrected tile: some water before the bottom where the tile begins near nadir."""

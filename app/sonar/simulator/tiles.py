@@ -87,13 +87,13 @@ def _boxes(
         seen = see(echo, terrain.owner_PX, index, label, view.ping_spacing_m)
         if seen is None or seen.lit_cells < 6:
             continue
-        near, far = view.column(seen.near_slant_m), view.column(seen.far_slant_m)
+        near, far = view.columns(np.array((seen.near_slant_m, seen.far_slant_m)))
         whole = np.array((near - 0.5, seen.first_row - 0.5, far + 0.5, seen.last_row + 0.5))
         box = np.clip(whole, 0, view.size_px)
         area = float(np.prod(whole[2:] - whole[:2]))
         fits = np.all(box[2:] - box[:2] >= _LEAST_BOX_PX) and float(np.prod(box[2:] - box[:2])) > 0.25 * area
-        columns = [view.column(float(slant)) for slant in seen.lit_slants_m]
-        if fits and stands_out(image, box, seen.lit_rows, np.array(columns)):
+        columns = view.columns(seen.lit_slants_m)
+        if fits and stands_out(image, box, seen.lit_rows, columns):
             boxes.append(box)
             labels.append(classes.index(label))
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64)
