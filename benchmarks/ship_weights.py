@@ -25,8 +25,8 @@ from app.storage import atomic_write, write_json
 from app.telemetry.progress import Bar
 from app.training.limits import Limits
 from app.training.loop import TrainJob, train
-from app.training.record import make_record
 from app.training.recipe import TrainConfig
+from app.training.record import make_record
 from app.training.run_folder import RunFolder
 
 CLASSES = ("target", "ship", "aircraft")

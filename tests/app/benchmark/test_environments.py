@@ -1,0 +1,25 @@
+"""The benchmark measures this machine's CPU; figures are figures, not zeros."""
+
+import pytest
+
+from app.benchmark.environments import EPOCH_IMAGES, MultiEnvironmentBenchmark
+from app.errors import DeviceError
+
+
+@pytest.mark.slow
+def test_cpu_is_measured_and_priced() -> None:
+    (result,) = MultiEnvironmentBenchmark(("cpu",), price_usd_per_h=3.6, quick=True).run()
+    assert result.device == "cpu"
+    assert result.rates.matmul_tflops > 0.001
+    assert result.rates.convolution_tflops > 0.001
+    assert result.rates.memory_gb_per_s > 0.1
+    assert result.rates.transfer_gb_per_s is None
+    assert result.train_images_per_s > 0.5
+    assert result.inference_images_per_s > result.train_images_per_s
+    assert result.usd_per_1000_images == pytest.approx(1 / result.train_images_per_s)
+    assert result.usd_per_epoch == pytest.approx(EPOCH_IMAGES / 1000 * result.usd_per_1000_images)
+
+
+def test_missing_device_is_named() -> None:
+    with pytest.raises(DeviceError, match="xpu:7 is not here"):
+        MultiEnvironmentBenchmark(("xpu:7",))
