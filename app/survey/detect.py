@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,10 +50,11 @@ def detect_survey(
     clock, started = StageClock(), time.perf_counter()
     contacts: list[Contact] = []
     reports: list[FileReport] = []
-    for path in files:
-        report, found = _detect_file(Path(path), runtime, options, progress or Silent(), clock)
-        reports.append(report)
-        contacts += found
+    with ThreadPoolExecutor(options.workers, "survey-network") as workers:
+        for path in files:
+            report, found = _detect_file(Path(path), runtime, options, progress or Silent(), clock, workers)
+            reports.append(report)
+            contacts += found
     if all(report.error is not None and report.pings == 0 for report in reports):
         others = f" (and {len(reports) - 1} more files, all unreadable)" if len(reports) > 1 else ""
         raise SonarFileError(f"{reports[0].error}{others}")
@@ -68,7 +70,12 @@ def detect_survey(
 
 
 def _detect_file(
-    path: Path, runtime: Runtime, options: SurveyOptions, progress: Progress, clock: StageClock
+    path: Path,
+    runtime: Runtime,
+    options: SurveyOptions,
+    progress: Progress,
+    clock: StageClock,
+    workers: Executor,
 ) -> tuple[FileReport, list[Contact]]:
     log = FileLog(path, options)
     contacts: list[Contact] = []
@@ -83,7 +90,12 @@ def _detect_file(
         for block in ahead(_corrected(recording, corrector, options, clock), depth=BLOCKS_AHEAD):
             if line is None:
                 line = LineDetector(
-                    runtime, options, source=path.name, ping_spacing_m=corrector.spacing_m, clock=clock
+                    runtime,
+                    options,
+                    source=path.name,
+                    ping_spacing_m=corrector.spacing_m,
+                    clock=clock,
+                    workers=workers,
                 )
             log.push(block)
             contacts += line.push(block)

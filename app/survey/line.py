@@ -1,7 +1,7 @@
 """One survey line on its way through the network: tiles out, boxes in, objects merged, contacts measured."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from itertools import groupby
 
 import numpy as np
@@ -34,12 +34,14 @@ class LineDetector:
         source: str,
         ping_spacing_m: float | None,
         clock: StageClock,
+        workers: Executor,
     ) -> None:
         self._runtime = runtime
         self._options = options
         self._source = source
         self._ping_spacing_m = ping_spacing_m
         self._clock = clock
+        self._workers = workers
         self._segment: _Segment | None = None
 
     def push(self, block: CorrectedBlock) -> list[Contact]:
@@ -62,14 +64,10 @@ class LineDetector:
         return self._contacts(segment, final=True)
 
     def _boxes(self, tiles: list[Tile]) -> list[SeabedBox]:
-        workers = self._options.workers
-        size = min(self._options.batch_size, -(-len(tiles) // workers))
+        size = min(self._options.batch_size, -(-len(tiles) // self._options.workers))
         batches = list(_batches(tiles, max(1, size)))
         with self._clock.stage("network"):
-            if workers == 1:
-                return [box for batch in batches for box in self._found(batch)]
-            with ThreadPoolExecutor(workers, "survey-network") as pool:
-                return [box for found in pool.map(self._found, batches) for box in found]
+            return [box for found in self._workers.map(self._found, batches) for box in found]
 
     def _found(self, batch: Sequence[Tile]) -> list[SeabedBox]:
         images_BHW = np.stack([tile.image_HW for tile in batch])
