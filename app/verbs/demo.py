@@ -28,7 +28,7 @@ def demo(
     say(f"AP50                 {result.ap50:.3f} on tiles that training did not see")
     say(f"speed                {result.pings_per_s:,.0f} pings/s, read, corrected and detected")
     say(
-        f"contacts             {result.found} of {result.laid} objects laid were found, {result.false_alarms} false alarms"
+        f"contacts             {result.found} of {result.laid} objects laid, {result.false_alarms} false alarms"
     )
     say()
     say(f"Next: open {result.report} in a browser,")

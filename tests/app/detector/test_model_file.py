@@ -31,7 +31,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 
 def test_half_precision_halves_the_file_and_barely_moves_the_answer(tmp_path: Path) -> None:
-    full, model = written(tmp_path)
+    full, _ = written(tmp_path)
     size = full.stat().st_size
     half, _ = written(tmp_path, half=True)
     assert half.stat().st_size < 0.7 * size
