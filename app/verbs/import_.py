@@ -38,7 +38,9 @@ def import_(
         say_json(asdict(summary))
         return
     boxes = ", ".join(f"{count} {name}" for name, count in summary.boxes.items()) or "none"
-    say(f"{summary.tiles - summary.backgrounds} tiles with targets ({boxes}), {summary.backgrounds} without, in {out}")
+    say(
+        f"{summary.tiles - summary.backgrounds} tiles with targets ({boxes}), {summary.backgrounds} without, in {out}"
+    )
     for line in summary.left_out:
         warn(f"left out: {line}")
     for place in summary.unseen:
