@@ -181,7 +181,7 @@ def _ping_ticks(preview: Preview) -> tuple[PingTick, ...]:
     first, last = float(preview.ping_edges[0]), float(preview.ping_edges[-1])
     step = max(1.0, nice_step(last - first, max(2, len(preview.image_HW) // 180)))
     rows = np.arange(len(preview.ping_edges))
-    pings = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
+    pings = np.arange(np.ceil(max(0.0, first) / step), np.floor(last / step) + 1) * step
     return tuple(
         PingTick(at=round(float(np.interp(ping, preview.ping_edges, rows)), 1), text=f"{ping:,.0f}")
         for ping in pings

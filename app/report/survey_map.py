@@ -3,13 +3,13 @@
 Coordinates of a drawing are pixels of its viewBox, `WIDTH_PX` wide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.report.projection import Projection, degrees_text, nice_step, projection_around
-from app.sonar.waterfall import PositionUnits
+from app.sonar.waterfall import Floats, PositionUnits
 from app.survey.contact import Contact
 from app.survey.result import FileReport, SurveyResult, Track
 
@@ -28,8 +28,8 @@ class Line:
     source: str
     points: str
     """For a polyline."""
-    swath_px: float
-    """Width of the seabed seen on both sides."""
+    swaths: tuple[str, ...]
+    """For polygons: the seabed that each side saw, across the towfish's heading."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,13 +102,13 @@ def _area_map(files: Sequence[FileReport], contacts: Sequence[Contact]) -> AreaM
     ys = np.concatenate([*(t.y for t in tracks), [p[1] for _, p in placed]])
     projection = projection_around(xs.tolist(), ys.tolist(), units)
     right, down = projection.metres(xs, ys)
-    swath_m = max((_swath_m(file) for file in files), default=0.0)
-    frame = _Frame(right.min(), right.max(), down.min(), down.max(), margin_m=swath_m / 2 + MARGIN_M)
+    reach_m = max(max(track.port_m, track.starboard_m) for track in tracks)
+    frame = _Frame(right.min(), right.max(), down.min(), down.max(), margin_m=reach_m + MARGIN_M)
     lines = tuple(
         Line(
             source=file.source,
-            points=frame.points(projection, file.track),
-            swath_px=round(_swath_m(file) * frame.px_per_m, 1),
+            points=frame.points(*projection.metres(*_thinned(file.track)[:2])),
+            swaths=tuple(_swaths(frame, projection, file.track)),
         )
         for file in files
         if file.track is not None
@@ -149,11 +149,31 @@ class _Frame:
     def y(self, down_m: float) -> float:
         return round(float((down_m - self.top_m) * self.px_per_m), 1)
 
-    def points(self, projection: Projection, track: Track) -> str:
-        every = max(1, len(track.x) // MOST_LINE_POINTS)
-        kept = np.unique(np.append(np.arange(0, len(track.x), every), len(track.x) - 1))
-        right, down = projection.metres(track.x[kept], track.y[kept])
+    def points(self, right: Floats, down: Floats) -> str:
         return " ".join(f"{self.x(r)},{self.y(d)}" for r, d in zip(right, down, strict=True))
+
+
+def _thinned(track: Track) -> tuple[Floats, Floats, Floats | None]:
+    """x, y and heading of at most about `MOST_LINE_POINTS` points, the last one among them."""
+    every = max(1, len(track.x) // MOST_LINE_POINTS)
+    kept = np.unique(np.append(np.arange(0, len(track.x), every), len(track.x) - 1))
+    return track.x[kept], track.y[kept], None if track.heading_deg is None else track.heading_deg[kept]
+
+
+def _swaths(frame: _Frame, projection: Projection, track: Track) -> Iterator[str]:
+    """One polygon a side, from the track out to where it looked."""
+    x, y, heading = _thinned(track)
+    if heading is None:
+        return
+    known = np.isfinite(heading)
+    right, down = projection.metres(x[known], y[known])
+    for reach_m, turn in ((track.port_m, -90.0), (track.starboard_m, 90.0)):
+        bearing = np.radians(heading[known] + turn)
+        outer_right, outer_down = right + reach_m * np.sin(bearing), down - reach_m * np.cos(bearing)
+        if reach_m > 0:
+            yield frame.points(
+                np.concatenate([right, outer_right[::-1]]), np.concatenate([down, outer_down[::-1]])
+            )
 
 
 def _ticks_x(frame: _Frame, projection: Projection) -> tuple[Tick, ...]:
@@ -195,10 +215,3 @@ def _place(contact: Contact, units: PositionUnits) -> tuple[float, float] | None
         else (contact.grid_x_m, contact.grid_y_m)
     )
     return None if x is None or y is None else (x, y)
-
-
-def _swath_m(file: FileReport) -> float:
-    track = file.track
-    if track is None or not track.length_m or file.area_km2 is None:
-        return 0.0
-    return file.area_km2 * 1e6 / track.length_m

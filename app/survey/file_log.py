@@ -43,7 +43,7 @@ class FileLog:
         self._first = self._first or block
         self._pings += len(pings.slant_range_m)
         self._preview.push(block.strip)
-        self._track.push(pings, sides=len(block.strip.images))
+        self._track.push(pings, sides=block.strip.images.keys())
         self._altitude_sources.add(block.altitude_source)
         if block.altitude_source != "none":
             self._altitudes_m.append(float(np.median(pings.altitude_m)))

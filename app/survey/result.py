@@ -33,6 +33,11 @@ class Track:
     """Longitude in degrees, or easting in metres, see `units`."""
     y: Floats
     units: PositionUnits
+    heading_deg: Floats | None
+    """Where the towfish pointed, NaN where unknown; None where unknown throughout."""
+    port_m: float
+    """How far port looked along the bottom, typically; 0 where it was not recorded."""
+    starboard_m: float
     length_m: float
     """Along every ping, not only those kept here."""
 

@@ -1,9 +1,11 @@
 """The towfish's way, kept thin while pings stream past: points for the map, length and area in full."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from app.sonar.coordinates import distances_m, to_geographic
-from app.sonar.waterfall import Floats, PositionUnits
+from app.sonar.waterfall import Floats, PositionUnits, Side
 from app.survey.pings import FIT_PINGS, PingTable
 from app.survey.result import Track
 
@@ -43,9 +45,10 @@ class TrackKeeper:
         self._area_m2 = 0.0
         self._last: tuple[float, float] | None = None
         self._units: PositionUnits | None = None
+        self._reach_m: dict[Side, float] = {}
 
-    def push(self, pings: PingTable, *, sides: int) -> None:
-        """Add the pings that follow, recorded on so many sides."""
+    def push(self, pings: PingTable, *, sides: Collection[Side]) -> None:
+        """Add the pings that follow, recorded on these sides."""
         nav = pings.navigation
         if nav.x is None or nav.y is None or nav.units is None:
             return
@@ -62,8 +65,14 @@ class TrackKeeper:
         self._last = float(x[-1]), float(y[-1])
         length_m = float(distances_m(way_x, way_y, nav.units).sum())
         self._length_m += length_m
-        self._area_m2 += length_m * sides * _swath_m(pings)
-        self._points.append(np.stack([pings.first_ping + known[kept], x[kept], y[kept]], axis=1))
+        reach_m = _reach_m(pings)
+        self._area_m2 += length_m * len(sides) * reach_m
+        for side in sides:
+            self._reach_m[side] = max(reach_m, self._reach_m.get(side, 0.0))
+        heading = np.full(len(known), np.nan) if nav.heading_deg is None else nav.heading_deg[known]
+        self._points.append(
+            np.stack([pings.first_ping + known[kept], x[kept], y[kept], heading[kept]], axis=1)
+        )
         self._thin()
 
     def finish(self, crs: str | None) -> tuple[Track | None, float | None]:
@@ -75,7 +84,17 @@ class TrackKeeper:
         degrees = None if units is PositionUnits.DEGREES else to_geographic(x, y, units, crs)
         if degrees is not None:
             x, y, units = np.asarray(degrees[0]), np.asarray(degrees[1]), PositionUnits.DEGREES
-        track = Track(ping=points[:, 0], x=x, y=y, units=units, length_m=self._length_m)
+        heading = points[:, 3]
+        track = Track(
+            ping=points[:, 0],
+            x=x,
+            y=y,
+            units=units,
+            heading_deg=heading if np.isfinite(heading).any() else None,
+            port_m=self._reach_m.get(Side.PORT, 0.0),
+            starboard_m=self._reach_m.get(Side.STARBOARD, 0.0),
+            length_m=self._length_m,
+        )
         return track, self._area_m2 / 1e6
 
     def _thin(self) -> None:
@@ -86,7 +105,7 @@ class TrackKeeper:
         self._points = [points]
 
 
-def _swath_m(pings: PingTable) -> float:
+def _reach_m(pings: PingTable) -> float:
     """Ground range that a side reaches, typical of the block."""
     known = pings.slant_range_m[np.isfinite(pings.slant_range_m)]
     if not known.size:

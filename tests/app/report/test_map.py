@@ -55,6 +55,27 @@ def test_track_and_contacts_lie_inside_the_drawing() -> None:
     assert ys[-1] < ys[0]
 
 
+def test_swaths_lie_across_the_heading_not_the_track() -> None:
+    east = np.linspace(-68.829, -68.8275, 50)
+    track = Track(
+        ping=np.arange(50.0),
+        x=east,
+        y=np.full(50, 48.445),
+        units=PositionUnits.DEGREES,
+        heading_deg=np.full(50, 70.0),
+        port_m=0.0,
+        starboard_m=40.0,
+        length_m=110.0,
+    )
+    (area,) = survey_maps(made_result(contacts=(), files=(made_file(track=track),)))
+    (swath,) = area.lines[0].swaths
+    corners = np.array([[float(v) for v in p.split(",")] for p in swath.split()])
+    out_m = (corners[-1] - corners[0]) / area.scale_px * area.scale_m
+    assert out_m == pytest.approx(
+        [40 * math.sin(math.radians(160)), -40 * math.cos(math.radians(160))], abs=0.5
+    )
+
+
 def test_scale_bar_measures_the_track() -> None:
     (area,) = survey_maps(made_result())
     xs, ys = np.array([[float(v) for v in p.split(",")] for p in area.lines[0].points.split()]).T
@@ -69,6 +90,9 @@ def test_far_surveys_and_unnamed_grids_have_maps_of_their_own() -> None:
         x=np.array([10.0, 10.001]),
         y=np.array([54.0, 54.001]),
         units=PositionUnits.DEGREES,
+        heading_deg=None,
+        port_m=40.0,
+        starboard_m=40.0,
         length_m=130.0,
     )
     grid = Track(
@@ -76,6 +100,9 @@ def test_far_surveys_and_unnamed_grids_have_maps_of_their_own() -> None:
         x=np.array([571_000.0, 571_020.0]),
         y=np.array([5_181_400.0, 5_181_590.0]),
         units=PositionUnits.METRES,
+        heading_deg=None,
+        port_m=40.0,
+        starboard_m=40.0,
         length_m=190.0,
     )
     files = (
@@ -95,7 +122,14 @@ def test_far_surveys_and_unnamed_grids_have_maps_of_their_own() -> None:
 
 def test_a_single_position_can_be_drawn() -> None:
     point = Track(
-        ping=np.zeros(1), x=np.array([10.0]), y=np.array([54.0]), units=PositionUnits.DEGREES, length_m=0.0
+        ping=np.zeros(1),
+        x=np.array([10.0]),
+        y=np.array([54.0]),
+        units=PositionUnits.DEGREES,
+        heading_deg=None,
+        port_m=0.0,
+        starboard_m=0.0,
+        length_m=0.0,
     )
     (area,) = survey_maps(made_result(contacts=(), files=(made_file(track=point, area_km2=0.0),)))
     assert area.scale_px > 0

@@ -179,7 +179,7 @@ def test_track_is_thinned_but_measured_in_full() -> None:
                 altitude_m=np.full(count, 30.0),
                 slant_range_m=np.full(count, 50.0),
             ),
-            sides=2,
+            sides=list(Side),
         )
     track, area_km2 = keeper.finish(None)
     assert track is not None
