@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.sonarstack-setup
 OUT    ?= demo-out
+# --no-header and --no-emit-index-url: a compiled file names versions only, never where they came from.
+COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 
 .PHONY: help demo test check lint types format setup requirements clean
 
@@ -12,10 +14,11 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make check   lint, types and tests: what CI runs"
 	@echo "make setup   only the virtual environment in $(VENV)"
+	@echo "make requirements   newer pins (needs uv)"
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml setup.sh
+$(STAMP): pyproject.toml requirements-dev.txt setup.sh
 	@PYTHON="$(PYTHON)" sh setup.sh $(VENV)
 	@touch $(STAMP)
 
@@ -39,10 +42,9 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# --no-header and --no-emit-index-url: a compiled file names versions only, never where they came from.
 requirements: $(STAMP)
-	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
-	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.txt
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra dev -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

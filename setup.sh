@@ -19,7 +19,7 @@ else
     [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
     uv="$venv/bin/uv"
 fi
-install() { "$uv" pip install --quiet --python "$venv/bin/python" "$@"; }
+install() { "$uv" pip install --quiet --python "$venv/bin/python" --constraint requirements-dev.txt "$@"; }
 
 if [ -n "${UV_TORCH_BACKEND:-}" ]; then
     echo "setup: torch build '$UV_TORCH_BACKEND', as UV_TORCH_BACKEND asks"

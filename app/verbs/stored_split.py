@@ -37,7 +37,7 @@ def chosen_part(tiles: TileSet, model: str, split: str | None) -> tuple[TileSet,
             f"{tiles.root} is not what {model} was trained on, or has changed; use --split all"
         )
     if split == "all" or not same:
-        seen = "tiles that training saw among them" if same else "none of which training saw"
+        seen = "tiles that training saw among them" if same else "not the folder that was trained on"
         return tiles, f"all {len(tiles)} tiles, {seen}", size_px
     val = Split.from_names(record["data"]["split"], tiles).val
     return tiles.subset(val), f"{len(val)} tiles that training did not see (val)", size_px

@@ -11,11 +11,14 @@ def recordings_in(paths: Sequence[Path]) -> list[Path]:
     """Files as they are; of folders every .xtf below them, or where there is none every picture.
 
     Raises:
-        SonarFileError: a folder holds neither.
+        SonarFileError: a path is neither file nor folder, or a folder holds no recording.
     """
     files: list[Path] = []
     for path in paths:
         if not path.is_dir():
+            # Before anything heavy is imported: a mistyped name is the most common mistake.
+            if not path.is_file():
+                raise SonarFileError(f"{path} is not a file; check the path")
             files.append(path)
             continue
         below = sorted(p for p in path.rglob("*") if p.is_file())
