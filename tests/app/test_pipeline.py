@@ -1,0 +1,34 @@
+"""The oldest public name: what it takes as settings and which device it chooses."""
+
+from pathlib import Path
+
+import pytest
+
+from app import MineDetectionPipeline
+from app.config.settings import Settings
+from app.errors import DeviceError, SettingsError
+
+
+def test_cpu_unless_asked_otherwise() -> None:
+    assert MineDetectionPipeline({"seed": 3}).devices.device.type == "cpu"
+    assert MineDetectionPipeline({"device": "auto"}).settings.device == "auto"
+    assert MineDetectionPipeline({}, device="auto").settings.device == "auto"
+
+
+def test_settings_from_a_name_a_file_a_dictionary_and_an_object(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("seed: 8\n")
+    assert MineDetectionPipeline("ci").settings.recipe == "smoke"
+    assert MineDetectionPipeline(file).settings.seed == 8
+    assert MineDetectionPipeline({"cloud.max_hours": 2}).settings.cloud.max_hours == 2
+    assert MineDetectionPipeline(Settings(seed=5)).settings.seed == 5
+    assert MineDetectionPipeline().settings.device == "cpu"
+
+
+def test_wrong_settings_are_told() -> None:
+    with pytest.raises(SettingsError, match=r"colour .*is unknown"):
+        MineDetectionPipeline({"colour": "red"})
+    with pytest.raises(SettingsError, match="config is a int"):
+        MineDetectionPipeline(7)  # type: ignore[arg-type]
+    with pytest.raises(DeviceError, match="xpu:5 is not here"):
+        MineDetectionPipeline({}, device="xpu:5")
