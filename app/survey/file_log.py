@@ -1,5 +1,6 @@
 """Gathers, block by block, what the report says about one file."""
 
+import math
 import time
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from app.survey.correct import CorrectedBlock
 from app.survey.options import SurveyOptions
 from app.survey.preview import PreviewPainter
 from app.survey.result import FileReport, median_or_none
-from app.survey.track import TrackKeeper, spacing_near_m
+from app.survey.track import TrackKeeper, crab_angles_deg, spacing_near_m
 
+SUSPECT_CRAB_DEG = 10.0
+"""Median angle between heading and track from which the report mentions it."""
 MOST_WARNINGS = 20
 """Different warnings kept of a file; later ones are counted."""
 
@@ -32,6 +35,7 @@ class FileLog:
         self._altitudes_m: list[float] = []
         self._altitude_sources: set[str] = set()
         self._spacings_m: list[float] = []
+        self._crab_deg: list[float] = []
         self._times_s: list[float] = []
         self._warnings: dict[str, None] = {}
         self._warnings_left_out = 0
@@ -50,6 +54,7 @@ class FileLog:
         spacing_m = spacing_near_m(pings, pings.first_ping, 1e9)
         if spacing_m is not None:
             self._spacings_m.append(spacing_m)
+        self._crab_deg += crab_angles_deg(pings)
         known = pings.navigation.time_s[np.isfinite(pings.navigation.time_s)]
         self._times_s += [float(known.min()), float(known.max())] if known.size else []
         for text in (*block.warnings, *self._own_warnings(block)):
@@ -62,7 +67,7 @@ class FileLog:
     def report(self, contacts: list[Contact], recording: Recording | None) -> FileReport:
         """Everything noted."""
         track, area_km2 = self._track.finish(self._options.crs)
-        warnings = list(self._warnings)
+        warnings = list(self._warnings) + self._heading_warning()
         if self._warnings_left_out:
             warnings.append(f"and {self._warnings_left_out} more warnings")
         first = self._first
@@ -91,6 +96,18 @@ class FileLog:
     @property
     def _spacing_m(self) -> float | None:
         return median_or_none(np.array(self._spacings_m)) or self._options.ping_spacing_m
+
+    def _heading_warning(self) -> list[str]:
+        if not self._crab_deg or self._first is None:
+            return []
+        angle_deg = float(np.median(self._crab_deg))
+        if abs(angle_deg) < SUSPECT_CRAB_DEG:
+            return []
+        off_m = self._first.grid.range_m * abs(math.sin(math.radians(angle_deg)))
+        return [
+            f"heading differs from the track by {angle_deg:+.0f} degrees throughout: a current, or a magnetic "
+            f"heading; in the second case contacts at full range lie up to {off_m:.0f} m off"
+        ]
 
     def _own_warnings(self, block: CorrectedBlock) -> list[str]:
         nav, texts = block.pings.navigation, []

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from app.sonar.coordinates import distances_m, to_geographic
+from app.sonar.navigation import track_bearing_deg
 from app.sonar.waterfall import Floats, PositionUnits, Side
 from app.survey.pings import FIT_PINGS, PingTable
 from app.survey.result import Track
@@ -34,6 +35,18 @@ def spacing_near_m(pings: PingTable, ping: float, extent_pings: float) -> float 
         return None
     ends = known[[0, -1]]
     return float(distances_m(nav.x[ends], nav.y[ends], nav.units)[0] / (ends[1] - ends[0]))
+
+
+def crab_angles_deg(pings: PingTable) -> list[float]:
+    """Angles from the track to the heading, -180 to 180, every few pings; empty without either."""
+    nav = pings.navigation
+    if nav.x is None or nav.y is None or nav.units is None or nav.heading_deg is None:
+        return []
+    course_deg = track_bearing_deg(nav.x, nav.y, nav.units)
+    if course_deg is None:
+        return []
+    angles = ((nav.heading_deg - course_deg + 180) % 360 - 180)[:: FIT_PINGS // 4]
+    return [float(angle) for angle in angles if np.isfinite(angle)]
 
 
 class TrackKeeper:

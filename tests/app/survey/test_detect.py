@@ -10,7 +10,7 @@ import pytest
 from app.detector.detections import Runtime
 from app.errors import SonarFileError
 from app.sonar.recording import Defect
-from app.sonar.waterfall import PositionUnits, Side
+from app.sonar.waterfall import PositionUnits, Side, Waterfall
 from app.survey import detect
 from app.survey.options import SurveyOptions
 from app.survey.result import SurveyResult
@@ -178,6 +178,20 @@ def test_the_report_on_a_file_tells_what_was_covered(monkeypatch: pytest.MonkeyP
     assert (report.range_m, report.frequency_khz) == (50.0, 455.0)
     assert [c.identifier for c in result.contacts] == [f"C{n:04d}" for n in range(1, 13)]
     assert set(result.stage_s) == {"read", "correct", "network", "merge and measure"}
+
+
+@pytest.mark.parametrize(("offset_deg", "warned"), [(18.0, True), (-3.0, False)])
+def test_a_heading_that_never_follows_the_track_is_mentioned(
+    monkeypatch: pytest.MonkeyPatch, offset_deg: float, warned: bool
+) -> None:
+    class Crabbing(MadeLine):
+        def waterfall(self, first: int, last: int) -> Waterfall:
+            made = MadeLine.waterfall(self, first, last)
+            turned = np.full(made.pings, (self.heading_deg + offset_deg) % 360)
+            return replace(made, navigation=replace(made.navigation, heading_deg=turned))
+
+    (report,) = detected(monkeypatch, [Crabbing(pings=400)]).files
+    assert any("heading differs from the track by +18 degrees" in text for text in report.warnings) is warned
 
 
 def test_sixteen_bit_samples_give_the_same_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
