@@ -64,8 +64,8 @@ class ConvNorm(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Two dense 3x3 convolutions around an identity.
 
-    Dense rather than depthwise: on CPUs and GPUs alike the dense form reaches several times the arithmetic
-    rate. The last norm starts at .2, so that a fresh block is close to the identity.
+    Dense rather than depthwise, whose low arithmetic intensity leaves CPUs and GPUs waiting for memory. The
+    last norm starts at .2, so that a fresh block is close to the identity.
     """
 
     def __init__(self, width: int) -> None:

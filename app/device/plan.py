@@ -1,7 +1,7 @@
 """How a device is best used: number format, memory layout, threads, each with its reason.
 
 Sources: NVIDIA's table of compute capabilities (bf16 in hardware from 8.0, fp16 tensor cores from 7.0);
-PyTorch's notes on AMP and on channels_last; measured here for CPUs.
+PyTorch's notes on AMP and on channels_last.
 """
 
 import os
@@ -100,7 +100,9 @@ def plan_device(choice: DeviceChoice, *, probe: Probe | None = None, **overrides
         raise SettingsError(f"dtype={dtype_name!r} is unknown; allowed are {', '.join(DTYPES)}")
     dtype = DTYPES[dtype_name]
     channels_last = decide(
-        "channels_last", kind != "mps", "slower on MPS" if kind == "mps" else "convolutions read it fastest"
+        "channels_last",
+        kind != "mps",
+        "not tried on MPS" if kind == "mps" else "the layout of the fastest convolutions",
     )
     scaler = dtype is torch.float16 and kind != "cpu"
     reasons["grad_scaler"] = "fp16 gradients underflow without it" if scaler else "not needed in this format"
@@ -143,7 +145,7 @@ def _best_dtype(choice: DeviceChoice, probe: Probe) -> tuple[str, str]:
     if kind == "xpu":
         return "bfloat16", "Intel's XMX units compute it"
     if kind == "mps":
-        return "float32", "16 bits gain little on MPS and lose small gradients"
+        return "float32", "the safe choice: 16 bits have not been tried on MPS"
     fast = probe.cpu_capabilities() & {"amx_bf16", "avx512_bf16"}
     if fast:
         return "bfloat16", f"the CPU has {' and '.join(sorted(fast))}"
@@ -155,7 +157,7 @@ def _compile(kind: str) -> tuple[bool, str]:
         if shutil.which("cc") or shutil.which("gcc"):
             return (
                 False,
-                "a small network: compiling takes longer than a short run saves; --compile turns it on",
+                "off unless asked for with --compile: its gain for so small a network is not measured",
             )
         return False, "no C compiler, which torch.compile needs"
-    return False, "measured no gain for this network outside CUDA"
+    return False, "off unless asked for: what it gains outside CUDA is not measured"

@@ -56,7 +56,7 @@ class MuonAdam(Optimizer):
             average = state["momentum"].lerp_(p.grad, 1 - momentum)
             update = p.grad.lerp(average, momentum)
             by_shape[(p.shape[0], p[0].numel())].append((p, update))
-        # Layers of one shape are orthogonalised as one batch: three times fewer small matrix products.
+        # Layers of one shape are orthogonalised as one batch: fewer, larger matrix products.
         for (rows, columns), pairs in by_shape.items():
             stacked = torch.stack([update.reshape(rows, columns) for _, update in pairs])
             directions = orthogonalise(stacked)
