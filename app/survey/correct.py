@@ -20,6 +20,9 @@ from app.survey.options import SurveyOptions
 from app.survey.pings import PingTable, ping_table
 from app.survey.strip import Strip
 
+LARGEST_ECHO = 1e12
+"""Larger samples of a recording in floating point are damage."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CorrectedBlock:
@@ -87,8 +90,10 @@ class Corrector:
 
 def _with_rows(raw_PS: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
     """Averaged to fewer rows or interpolated to more."""
-    if raw_PS.dtype not in (np.uint8, np.uint16, np.float32):
-        raw_PS = raw_PS.astype(np.float32)
+    if raw_PS.dtype not in (np.uint8, np.uint16):
+        floats = raw_PS.astype(np.float32)
+        # One NaN would spread through every mean; what is no echo counts as not recorded.
+        raw_PS = np.where((floats >= 0) & (floats < LARGEST_ECHO), floats, np.float32(0))
     if rows == len(raw_PS):
         return raw_PS
     how = cv2.INTER_AREA if rows < len(raw_PS) else cv2.INTER_LINEAR

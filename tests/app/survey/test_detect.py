@@ -14,6 +14,7 @@ from app.sonar.waterfall import PositionUnits, Side, Waterfall
 from app.survey import detect
 from app.survey.options import SurveyOptions
 from app.survey.result import SurveyResult
+from app.survey.window import Window
 from tests.app.survey.made_line import WGS84, Block, MadeLine, opened_as
 from tests.app.survey.runtimes import BlobRuntime
 
@@ -215,3 +216,77 @@ def _real_or(line: MadeLine) -> object:
         return line if path.name == line.source else open_recording(path)
 
     return either
+
+
+@pytest.mark.parametrize("pings", [1, 2, 5])
+def test_a_recording_of_a_few_pings_is_detected(monkeypatch: pytest.MonkeyPatch, pings: int) -> None:
+    (report,) = detected(monkeypatch, [MadeLine(pings=pings)]).files
+    assert report.error is None
+    assert report.pings == pings
+    assert report.preview is not None
+
+
+def test_one_channel_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PortOnly(MadeLine):
+        def waterfall(self, first: int, last: int) -> Waterfall:
+            return replace(MadeLine.waterfall(self, first, last), starboard_PS=None)
+
+    result = detected(monkeypatch, [PortOnly(blocks_on_bottom=BLOCKS)])
+    assert {c.side for c in result.contacts} == {Side.PORT}
+    assert len(result.contacts) == len(BLOCKS) // 2
+    both = detected(monkeypatch, [LINE]).area_km2
+    assert result.area_km2 == pytest.approx((both or 0) / 2)
+    preview = result.files[0].preview
+    assert preview is not None
+    assert preview.nadir_px == preview.image_HW.shape[1]
+
+
+def test_samples_that_are_no_numbers_do_not_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gaps(MadeLine):
+        def waterfall(self, first: int, last: int) -> Waterfall:
+            made = MadeLine.waterfall(self, first, last)
+            assert made.port_PS is not None
+            port = made.port_PS.astype(np.float32)
+            port[50:60] = np.nan
+            port[:, 700] = np.inf
+            return replace(made, port_PS=port)
+
+    result = detected(monkeypatch, [Gaps(blocks_on_bottom=BLOCKS)])
+    assert result.files[0].error is None
+    assert sum(c.side is Side.PORT for c in result.contacts) == len(BLOCKS) // 2
+
+
+def test_a_recording_without_range_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoRange(MadeLine):
+        def waterfall(self, first: int, last: int) -> Waterfall:
+            made = MadeLine.waterfall(self, first, last)
+            return replace(made, slant_range_m=np.full(made.pings, np.nan))
+
+    result = detected(monkeypatch, [NoRange(source="blind.xtf"), LINE])
+    assert "--range-m" in str(result.files[0].error)
+    assert len(result.contacts) == len(BLOCKS)
+
+
+@pytest.mark.slow
+def test_workers_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = detected(monkeypatch, [LINE], SurveyOptions(tile_px=256, batch_size=1))
+    four = detected(monkeypatch, [LINE], SurveyOptions(tile_px=256, workers=4))
+    assert [(c.ping, c.side, c.longitude) for c in one.contacts] == [
+        (c.ping, c.side, c.longitude) for c in four.contacts
+    ]
+
+
+def test_memory_does_not_grow_with_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows held at once: what the tiles still to come need, and no more."""
+    held: list[int] = []
+    forget = Window.forget_before
+
+    def watched(self: Window, ping: float) -> None:
+        forget(self, ping)
+        held.append(sum(block.strip.rows for block in self._blocks))
+
+    monkeypatch.setattr(Window, "forget_before", watched)
+    options = SurveyOptions(tile_px=128, overlap_px=32, block_pings=128)
+    detected(monkeypatch, [MadeLine(pings=6000, samples=256)], options)
+    assert max(held) == max(held[: len(held) // 3])
+    assert max(held) < 1000
