@@ -18,11 +18,18 @@ SPACING_STRIDE = 32
 @lru_cache(maxsize=8)
 def _to_degrees(crs: str) -> Transformer:
     try:
-        return Transformer.from_crs(CRS.from_user_input(crs), "EPSG:4326", always_xy=True)
+        grid = CRS.from_user_input(crs)
+        transformer = Transformer.from_crs(grid, "EPSG:4326", always_xy=True)
     except CRSError as error:
         raise SettingsError(
             f"--crs {crs!r} is unknown; give a code such as EPSG:32619 (UTM zone 19 north)"
         ) from error
+    if not grid.is_projected:
+        raise SettingsError(
+            f"--crs {crs!r} is no grid in metres; give the grid of the positions, "
+            "such as EPSG:32619 (UTM zone 19 north)"
+        )
+    return transformer
 
 
 def to_geographic(x: Any, y: Any, units: PositionUnits | None, crs: str | None) -> tuple[Any, Any] | None:
@@ -32,10 +39,11 @@ def to_geographic(x: Any, y: Any, units: PositionUnits | None, crs: str | None) 
         crs: grid of projected positions, such as `EPSG:32619`; not used for degrees.
 
     Returns:
-        None where there are no positions, or where they lie in a grid that nobody named.
+        None where there are no positions, or where they lie in a grid that nobody named. A position outside
+        the grid is NaN in an array, and None if it is the only one.
 
     Raises:
-        SettingsError: the CRS is unknown.
+        SettingsError: the CRS is unknown, or no grid.
     """
     if units is None:
         return None
@@ -43,7 +51,9 @@ def to_geographic(x: Any, y: Any, units: PositionUnits | None, crs: str | None) 
         return x, y
     if crs is None:
         return None
-    longitude, latitude = _to_degrees(crs).transform(x, y)
+    longitude, latitude = (np.where(np.isfinite(v), v, np.nan) for v in _to_degrees(crs).transform(x, y))
+    if np.ndim(x) == 0:
+        return (float(longitude), float(latitude)) if np.isfinite(longitude) else None
     return longitude, latitude
 
 

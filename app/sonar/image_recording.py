@@ -40,13 +40,12 @@ class ImageRecording:
             data = np.fromfile(path, dtype=np.uint8)
         except OSError as error:
             raise SonarFileError(f"{path} cannot be read ({error.strerror}); check the rights") from error
-        image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE) if len(data) else None
-        if image is None or image.ndim != 2 or image.size == 0:
-            raise SonarFileError(
-                f"{path.name} cannot be decoded as a picture ({len(data)} bytes); save it again"
-            )
-        self._range_m, self._spacing_m = range_m, ping_spacing_m
-        pixels: NDArray[np.generic] = np.asarray(image)
+        pixels = _decoded(data, path.name)
+        if pixels.shape[1] < 2:
+            raise SonarFileError(f"{path.name} is one pixel wide; give a picture with a ping in every row")
+        self._range_m = range_m
+        self.ping_spacing_m = ping_spacing_m
+        """As given: a picture carries no positions that it could be taken from."""
         if pixels.dtype.kind == "f":
             pixels = np.nan_to_num(pixels).astype(np.float32)
         half = pixels.shape[1] // 2
@@ -93,3 +92,17 @@ class ImageRecording:
     def _check(self, pair: int | None) -> None:
         if pair not in (None, 0):
             raise SonarFileError(f"{self.source} is a picture with one channel pair; leave the pair out")
+
+
+def _decoded(data: NDArray[np.uint8], name: str) -> NDArray[np.generic]:
+    """The picture in grey, in its own depth, rows as stored (no turning by EXIF)."""
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(data, flags) if len(data) else None
+    except cv2.error as error:  # larger than OpenCV takes
+        raise SonarFileError(
+            f"{name} is too large a picture; cut it into pieces of some 10,000 rows"
+        ) from error
+    if image is None or image.ndim != 2 or image.size == 0:
+        raise SonarFileError(f"{name} cannot be decoded as a picture ({len(data)} bytes); save it again")
+    return np.asarray(image)

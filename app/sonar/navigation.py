@@ -11,7 +11,7 @@ from app.sonar.waterfall import Floats, Navigation, PositionUnits
 MEDIAN_WINDOW = 31
 """Pings of the running median that an outlier is measured against."""
 OUTLIER_M = 30.0
-"""A position further off the running median, and ten times further than usual, is dropped."""
+"""A position further off the running median, also than ten times the usual and half a window's way, is dropped."""
 TRACK_PINGS = 20
 """Half of the stretch whose ends give the track's direction."""
 METRES_PER_DEGREE = 111_320.0
@@ -87,8 +87,12 @@ def _outliers(x: Floats, y: Floats, units: PositionUnits) -> np.ndarray[tuple[in
     if units is PositionUnits.DEGREES:
         north_scale = METRES_PER_DEGREE
         east_scale = METRES_PER_DEGREE * float(np.cos(np.radians(np.nanmedian(y))))
-    off = np.hypot(_off_median(x[known]) * east_scale, _off_median(y[known]) * north_scale)
-    bad[known] = off > max(OUTLIER_M, 10 * float(np.median(off)))
+    east, north = x[known] * east_scale, y[known] * north_scale
+    off_m = np.hypot(_off_median(east), _off_median(north))
+    # At the ends the window is mirrored, and the median lies up to half a window's way off the track.
+    half = MEDIAN_WINDOW // 2
+    way_m = float(np.median(np.hypot(east[half:] - east[:-half], north[half:] - north[:-half])))
+    bad[known] = off_m > max(OUTLIER_M, way_m, 10 * float(np.median(off_m)))
     return bad
 
 

@@ -67,8 +67,8 @@ def _track(waterfall: Waterfall) -> tuple[Floats, float]:
     if contrast < LEAST_CONTRAST:
         return nothing, contrast
     rows = (np.arange(len(path)) + 0.5) * (pings / len(path)) - 0.5
-    bins = np.interp(np.arange(pings), rows, cv2.blur(path.astype(np.float32)[:, None], (1, 5))[:, 0])
-    altitude_m: Floats = (bins + 0.5) / picture.shape[1] * waterfall.slant_range_m
+    edges = cv2.blur(_half_way_up(picture, path)[:, None], (1, 5))[:, 0]
+    altitude_m: Floats = np.interp(np.arange(pings), rows, edges) / picture.shape[1] * waterfall.slant_range_m
     return altitude_m, contrast
 
 
@@ -107,6 +107,24 @@ def _step_strength(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     strength[:, inside] = np.log(after * after / (before * (after + so_far)))
     strength[:, : int(BLIND_SHARE * picture.shape[1]) + 1] = -1.0
     return strength
+
+
+def _half_way_up(picture: NDArray[np.float32], path: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Where, near the path, the brightness crosses half of the bottom's, in parts of a bin from the first bin's edge.
+
+    The strongest ratio lies a bin or two before the step: a little bottom among the water spoils it at once.
+    """
+    columns = picture.shape[1]
+    at = np.clip(path[:, None] + np.arange(-3, EDGE_BINS), 0, columns - 1)
+    near = np.take_along_axis(cv2.blur(picture, (1, 5)), at, axis=1)
+    half = near[:, EDGE_BINS // 2 + 1 :].mean(1, keepdims=True) / 2
+    above = near >= half
+    first = np.where(above.any(1), above.argmax(1), 3)
+    rows = np.arange(len(path))
+    low, high = near[rows, np.maximum(first - 1, 0)], near[rows, first]
+    share = np.where(high > low, (half[:, 0] - low) / np.maximum(high - low, 1e-9), 0.0)
+    share = np.where(first > 0, np.clip(share, 0, 1), 1.0)
+    return np.asarray(at[rows, first] + share - 0.5, dtype=np.float32)
 
 
 def _best_path(strength: NDArray[np.float32]) -> NDArray[np.int64]:
