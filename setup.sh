@@ -31,5 +31,12 @@ else
     echo "setup: the index of CPU builds does not answer; torch comes as the registry has it"
     install -e '.[dev]'
 fi
+# opencv-python needs the system's OpenGL library, which servers and bare containers lack; the headless build of
+# the same version brings the same module without it.
+if ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then
+    cv=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("opencv-python"))')
+    echo "setup: no OpenGL library here; OpenCV comes in its headless build"
+    install --reinstall --no-deps "opencv-python-headless==$cv"
+fi
 "$venv/bin/python" -m compileall -q app
 echo "setup: done, $("$venv/bin/python" --version) in $venv"

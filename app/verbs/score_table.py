@@ -13,8 +13,12 @@ def score_lines(scores: Scores) -> Iterator[str]:
     )
     yield f"{scores.boxes} boxes in {scores.images} tiles"
     for name, figures in scores.per_class.items():
-        boxes = int(figures["boxes"])
-        yield f"  {name:<12} AP50 {figures['ap50']:.3f}  AP50:95 {figures['ap50_95']:.3f}  {boxes} boxes"
+        yield _line(name, figures)
     for name in SIZES_PX:
         if name in scores.per_size:
-            yield f"  {name:<12} {scores.per_size[name]}"
+            yield _line(name, scores.per_size[name])
+
+
+def _line(name: str, figures: dict[str, float]) -> str:
+    boxes = int(figures["boxes"])
+    return f"  {name:<12} AP50 {figures['ap50']:.3f}  AP50:95 {figures['ap50_95']:.3f}  {boxes} boxes"
