@@ -59,7 +59,7 @@ body{{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper
 margin:2rem auto;padding:0 1rem}}
 table{{border-collapse:collapse;width:100%}}th{{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top;
 font-weight:600;white-space:nowrap}}svg{{width:100%;height:auto}}pre{{overflow:auto;font-size:12px}}
-h2{{font-size:1.05rem;margin:1.6rem 0 .3rem}}
+h2{{font-size:1.05rem;margin:1.6rem 0 .3rem}}small{{font-weight:400;opacity:.7}}
 </style></head><body>
 <h1>Training {html.escape(name)}</h1><table>{rows}</table>{"".join(charts)}
 <details><summary>Every setting</summary><pre>{settings}</pre></details>
@@ -83,11 +83,12 @@ def _chart(title: str, points: Sequence[tuple[float, float]], unit: str) -> str:
     line = " ".join(place(x, y) for x, y in points)
     axis = f'stroke="var(--line)" fill="none" d="M{left} {top}V{bottom}H{right}"'
     text = 'font-size="11" fill="currentColor"'
-    return f"""<h2>{title}</h2><svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img"
+    heading = f"<h2>{title} <small>{unit}, {ys[-1]:.3g} at the end</small></h2>"
+    return f"""{heading}<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img"
 aria-label="{title}: from {ys[0]:.3g} to {ys[-1]:.3g} {unit}"><path {axis}/>
 <polyline points="{line}" fill="none" stroke="var(--mark)" stroke-width="1.6"/>
 <text x="{left - 6}" y="{top + 8}" text-anchor="end" {text}>{high:.3g}</text>
 <text x="{left - 6}" y="{bottom}" text-anchor="end" {text}>{low:.3g}</text>
 <text x="{left}" y="{HEIGHT_PX - 8}" {text}>step {xs[0]:.0f}</text>
 <text x="{right}" y="{HEIGHT_PX - 8}" text-anchor="end" {text}>{xs[-1]:.0f}</text>
-<text x="{right}" y="{top + 8}" text-anchor="end" {text}>{unit}: {ys[-1]:.3g} at the end</text></svg>"""
+</svg>"""
