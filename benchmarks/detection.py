@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -94,10 +95,12 @@ def measure(path: Path, arguments: argparse.Namespace) -> dict[str, object]:
     """Detect once to warm up and once for the clock; runs in the process whose memory is measured."""
     runtime = open_runtime(arguments.model, arguments.runtime, arguments.threads)
     runtime.detect(np.zeros((1, 1024, 384), np.uint8), min_score=0.5)
-    ready_mib = own_mib()
+    ready_mib, cpu_s = own_mib(), time.process_time()
     with peak_memory() as peak_mib:
         result = detect_survey([path], runtime, SurveyOptions(workers=arguments.workers))
+    cpu_s = time.process_time() - cpu_s
     return {
+        "cpu_us_per_ping": 1e6 * cpu_s / result.pings,
         "model": result.model,
         "pings": result.pings,
         "pixel_m": result.files[0].pixel_m,
@@ -152,7 +155,7 @@ def show(figures: list[dict[str, object]]) -> None:
     for f in figures:
         print(
             f"{f['pings']:>7,} pings ({f['file_mib']:.0f} MiB): {f['pings_per_s']:>8,.0f} pings/s, "
-            f"{f['seconds']:.2f} s, {f['contacts']} contacts, pixel {f['pixel_m']:.2f} m, "
+            f"{f['cpu_us_per_ping']:.0f} us of processor a ping, {f['seconds']:.2f} s, {f['contacts']} contacts, pixel {f['pixel_m']:.2f} m, "
             f"peak memory {f['peak_mib']:.0f} MiB ({f['ready_mib']:.0f} before the first ping)"
         )
         stages = f["stage_s"]

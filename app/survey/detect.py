@@ -104,6 +104,7 @@ def _detect_file(
         log.failed(error)
     if line is not None:
         contacts += line.finish()
+        progress.advance(0, note=f"{len(contacts)} contacts")
     progress.done()
     return log.report(contacts, recording), contacts
 
