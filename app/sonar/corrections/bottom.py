@@ -17,6 +17,9 @@ BLIND_SHARE = 0.015
 JUMP_BINS = 3
 """Most that the bottom moves from one group of pings to the next."""
 MOVE_COST = 0.02
+CLEAR_STEP = 8.0
+"""A step from dark to bright by this factor is as good as any larger one: the end of a black shadow is a larger
+one than the bottom behind noisy water."""
 LEAST_CONTRAST = 0.35
 """Mean logarithmic step below which there is no bottom to be seen (a factor of about 1.4)."""
 CLEAR_CONTRAST = 1.0
@@ -32,10 +35,9 @@ def choose_altitude(waterfall: Waterfall) -> tuple[Floats, str]:
     With `none` all are 0: the picture keeps its water column. Single gaps stay NaN.
     """
     told = waterfall.navigation.altitude_m
-    if told is not None and len(told) and (told == 0).all():
-        return told, "file"  # a recorder that already removed the water column
     tracked, contrast = _track(waterfall)
     if told is not None and len(told) and np.isfinite(told).mean() >= FILE_SHARE:
+        # An altitude of 0 throughout says that the recorder already removed the water column: nothing to compare.
         both = np.isfinite(told) & np.isfinite(tracked) & (told > 0)
         off = float(np.median(np.abs(told - tracked)[both] / told[both])) if both.any() else 0.0
         if off <= FILE_ERROR or contrast < CLEAR_CONTRAST:
@@ -104,7 +106,8 @@ def _step_strength(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     # The first return is preceded by water all the way: a step behind a bright stretch is a target.
     so_far = here / np.arange(EDGE_BINS, columns - EDGE_BINS, dtype=np.float32)
     strength = np.full(picture.shape, -1.0, dtype=np.float32)
-    strength[:, inside] = np.log(after * after / (before * (after + so_far)))
+    clear = np.minimum(after / before, CLEAR_STEP)
+    strength[:, inside] = np.log(clear * after / (after + so_far))
     strength[:, : int(BLIND_SHARE * picture.shape[1]) + 1] = -1.0
     return strength
 

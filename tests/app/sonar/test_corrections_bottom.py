@@ -52,6 +52,14 @@ def test_fish_structure_and_dropouts_do_not_pull_it_away() -> None:
     assert off.max() < 12 * RANGE_M / SAMPLES
 
 
+def test_the_end_of_a_shadow_is_not_the_bottom() -> None:
+    made = waterfall()
+    for side in (made.port_PS, made.starboard_PS):
+        assert side is not None
+        side[:, 300:380] = 0  # darker than the water
+    assert np.abs(track_bottom(made) - TRUE_M).max() < 12 * RANGE_M / SAMPLES
+
+
 def test_one_side_and_other_depths_will_do() -> None:
     made = waterfall()
     assert made.starboard_PS is not None

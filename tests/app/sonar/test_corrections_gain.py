@@ -61,6 +61,8 @@ def test_targets_stay_bright_and_shadows_dark_without_a_halo() -> None:
     assert image[205:295, 170:250].mean() < 25
     around = local_means(image)[:, [0, 6, 7, 8, 9]]
     np.testing.assert_allclose(around, LOCAL_MEAN, rtol=0.25)
+    # Before and behind the target, in its own columns; with the whole target in the trend it is half.
+    assert local_means(image)[[0, 2, 7, 9], 2].min() > 0.6 * LOCAL_MEAN
 
 
 def test_what_was_not_recorded_stays_zero_and_pulls_nothing_down() -> None:

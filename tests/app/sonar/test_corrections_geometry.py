@@ -59,7 +59,7 @@ def test_several_samples_in_a_pixel_are_averaged() -> None:
 
 def test_range_may_change_from_ping_to_ping_and_be_unset() -> None:
     side = np.zeros((3, SAMPLES), dtype=np.uint8)
-    side[0, 400], side[1, 200], side[2, 400] = 200, 200, 200
+    side[0, 400], side[1, 200], side[2] = 200, 200, 200
     ranges_m = np.array([50.0, 100.0, np.nan])
     out = slant_to_ground(side, ranges_m, np.zeros(3), pixel_m=0.05, width_px=1000)
     assert abs(int(out[0].argmax()) - 400) <= 1
