@@ -154,9 +154,12 @@ def show(figures: list[dict[str, object]]) -> None:
     print(f"{figures[0]['model']}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for f in figures:
         print(
-            f"{f['pings']:>7,} pings ({f['file_mib']:.0f} MiB): {f['pings_per_s']:>8,.0f} pings/s, "
-            f"{f['cpu_us_per_ping']:.0f} us of processor a ping, {f['seconds']:.2f} s, {f['contacts']} contacts, pixel {f['pixel_m']:.2f} m, "
-            f"peak memory {f['peak_mib']:.0f} MiB ({f['ready_mib']:.0f} before the first ping)"
+            f"{f['pings']:>7,} pings ({f['file_mib']:.0f} MiB): {f['pings_per_s']:>8,.0f} pings/s in "
+            f"{f['seconds']:.2f} s, {f['cpu_us_per_ping']:.0f} us of processor a ping"
+        )
+        print(
+            f"        peak memory {f['peak_mib']:.0f} MiB ({f['ready_mib']:.0f} before the first ping), "
+            f"{f['contacts']} contacts, pixel {f['pixel_m']:.2f} m"
         )
         stages = f["stage_s"]
         assert isinstance(stages, dict)
