@@ -7,8 +7,8 @@ from typing import Any
 
 from app.config.settings import Settings
 from app.dataset.survey_import import ImportOptions, import_survey
-from app.detector.torch_runtime import TorchRuntime
-from app.device.manager import DeviceManager
+from app.detector.runtimes import load_runtime
+from app.device.cores import usable_cores
 from app.errors import RunError
 from app.evaluation.pd_far import Position, ScoredPosition, pd_against_false_alarms
 from app.report.write import write_report
@@ -61,9 +61,8 @@ def run_demo(out: Path, *, device: str, seed: int, progress: Progress) -> DemoRe
     if training.code or training.scores is None:
         raise RunError(f"the demo's training ended early ({training.reason}); run it again")
     second = simulate_survey(SurveyPlan(seed=seed + 1, lines=1, pings=PINGS), out / "survey-2", progress)
-    plan = DeviceManager(device).plan
-    runtime = TorchRuntime.from_file(out / "run" / "model" / "best.pt", plan=plan)
-    survey = detect_survey(second.files, runtime, SurveyOptions(), progress)
+    runtime = load_runtime(out / "run", device=device, threads=1)
+    survey = detect_survey(second.files, runtime, SurveyOptions(workers=usable_cores()), progress)
     report = write_report(survey, out / "contacts")
     found, false_alarms, laid = _compare(survey.contacts, second, survey.area_km2 or 1.0)
     return DemoResult(

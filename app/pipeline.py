@@ -6,7 +6,8 @@ from typing import Any
 
 from app.config.settings import LoadedSettings, Settings, load_settings
 from app.dataset.simulated import write_simulated_tiles
-from app.detector.torch_runtime import TorchRuntime
+from app.detector.runtimes import load_runtime
+from app.device.cores import usable_cores
 from app.device.manager import DeviceManager
 from app.errors import RunError, SettingsError
 from app.evaluation.score import Scores
@@ -98,8 +99,9 @@ class MineDetectionPipeline:
                 SurveyPlan(seed=self.settings.seed, lines=1), out / "simulated-survey", self.progress
             )
             files = list(simulated.files)
-        options = SurveyOptions(min_score=self.settings.min_score, crs=self.settings.crs)
-        runtime = TorchRuntime.from_file(model, plan=self.devices.plan)
+        workers = usable_cores() if self.devices.device.type == "cpu" else 1
+        options = SurveyOptions(min_score=self.settings.min_score, crs=self.settings.crs, workers=workers)
+        runtime = load_runtime(model, device=str(self.devices.device), threads=1)
         return detect_survey(files, runtime, options, self.progress)
 
 

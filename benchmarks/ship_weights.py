@@ -43,12 +43,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/shipped"))
     parser.add_argument("--simulated", type=int, default=2500)
     parser.add_argument("--epochs", type=int, default=22)
+    parser.add_argument("--seed", type=int, default=20260, help="of the simulated tiles")
+    parser.add_argument(
+        "--start-from", help="model file to go on from, or shipped; random weights without it"
+    )
     options = parser.parse_args()
     progress = Bar("images")
     simulated = options.work / "simulated"
     if not simulated.is_dir():
         progress.start("simulating", options.simulated)
-        made = simulate_tiles(options.simulated, size_px=256, seed=20260)
+        made = simulate_tiles(options.simulated, size_px=256, seed=options.seed)
         write_yolo_tiles((_counted(tile, progress) for tile in made), simulated, CLASSES)
         progress.done()
     parts = {
@@ -61,7 +65,12 @@ def main() -> None:
     }
     tiles, split, held_out = _together(parts)
     config = TrainConfig(
-        name="shipped", epochs=options.epochs, evaluate_every=2, checkpoint_minutes=3, ema_decay=0.999
+        name="shipped",
+        epochs=options.epochs,
+        start_from=options.start_from,
+        evaluate_every=2,
+        checkpoint_minutes=3,
+        ema_decay=0.999,
     )
     plan = plan_device(choose_device("cpu"))
     plan.apply()

@@ -76,6 +76,8 @@ def open_session(content: bytes, path: Path, threads: int | None = None) -> Any:
     """An ONNX Runtime session of a file's content; see `OnnxRuntime` for what is raised."""
     import onnxruntime
 
+    # It would keep a database of its use in the user's cache folder.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL  # what goes wrong is raised; the log would repeat it in colour
     if threads is not None:

@@ -49,6 +49,7 @@ def load_runtime(
     from app.device.plan import plan_device
 
     plan = plan_device(choose_device(device, fallback=fallback), dtype=dtype, threads=threads)
+    plan.apply()
     return TorchRuntime.from_file(path, plan=plan)
 
 

@@ -4,7 +4,6 @@ Sources: NVIDIA's table of compute capabilities (bf16 in hardware from 8.0, fp16
 PyTorch's notes on AMP and on channels_last.
 """
 
-import os
 import shutil
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from app.device.choice import DeviceChoice, Probe, TorchProbe
+from app.device.cores import usable_cores
 from app.errors import SettingsError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -84,7 +84,7 @@ def plan_device(choice: DeviceChoice, *, probe: Probe | None = None, **overrides
             "allowed are dtype, threads, workers, compile, channels_last, tf32"
         )
     kind = choice.device.type
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     reasons: dict[str, str] = {}
 
     def decide(name: str, value: Any, reason: str) -> Any:

@@ -18,7 +18,7 @@ from app.sonar.xtf_pings import RawPings, channels_of, decode_pings
 
 DEFECTS_KEPT = 200
 """More are counted in a last entry: a file of noise must not fill the memory with complaints."""
-ORDER_PINGS = 512
+ORDER_PINGS = 128
 PORT_ORDERS = ("auto", "far-first", "near-first")
 
 

@@ -12,9 +12,10 @@ from app.sonar.xtf_file import let_go
 from app.sonar.xtf_layout import CHANNEL_BYTES, MAGIC, MAGIC_BYTES, PACKET, PACKET_BYTES, PING_BYTES, SONAR
 
 HEADER = Struct("<HBBHHHI")
+REPEATS_BEFORE_RUN = 3
+"""Packets of equal length in a row before numpy looks further: attitude packets come in pairs, which cost more so."""
 FIRST_RUN, LONGEST_RUN = 8, 4096
-"""Packets looked at in one numpy step where they follow one another at equal distance: few at first, since
-attitude packets between the pings break most runs at once."""
+"""Packets looked at in one numpy step, twice as many each time all of them are equal."""
 LET_GO_BYTES = 1 << 26
 Report = Callable[[int, str], None]
 
@@ -43,14 +44,17 @@ def index_pings(data: mmap.mmap, start: int, report: Report) -> PingIndex:
     """
     parts: list[tuple[int, int, int, int]] = []
     size, position, released = len(data), start, start
-    last_length, run = -1, FIRST_RUN
+    last_length, repeats, run = -1, 0, FIRST_RUN
     while position + PACKET_BYTES <= size:
         magic, kind, _sub, channels, _a, _b, length = HEADER.unpack_from(data, position)
-        if magic != MAGIC or not _is_whole(data, position, length):
+        end = position + length
+        followed = length >= PACKET_BYTES and data[end : end + 2] == MAGIC_BYTES
+        if magic != MAGIC or not (followed or _is_whole(data, position, length)):
             position, last_length = _resume(data, position, report), -1
             continue
         count = 1
-        if length == last_length:
+        repeats = repeats + 1 if length == last_length else 0
+        if repeats >= REPEATS_BEFORE_RUN:
             count = _equal_run(data, position, kind, channels, length, run)
             run = min(2 * run, LONGEST_RUN) if count == run else FIRST_RUN
         if kind == SONAR and length >= PING_BYTES + CHANNEL_BYTES and channels > 0:
@@ -87,15 +91,15 @@ def _equal_run(data: mmap.mmap, position: int, kind: int, channels: int, length:
 
 
 def _is_whole(data: mmap.mmap, position: int, length: int) -> bool:
-    """Whether the packet fits into the file, and its length does not swallow packets that follow it.
+    """Whether a packet that no other follows fits into the file, and its length swallows none.
 
-    Where no packet follows at its end, either the next one or this length is damaged: the length, if a whole
+    Either the next one or this length is damaged: the length, if a whole
     packet followed by another begins inside.
     """
     end = position + length
     if length < PACKET_BYTES or end > len(data):
         return False
-    if end + 2 > len(data) or data[end : end + 2] == MAGIC_BYTES:
+    if end + 2 > len(data):
         return True
     inside = data.find(MAGIC_BYTES, position + PACKET_BYTES, end)
     while inside != -1:

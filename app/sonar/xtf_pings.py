@@ -8,6 +8,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from app.sonar.waterfall import Floats
@@ -189,8 +190,7 @@ def _gather(data: mmap.mmap, offsets: NDArray[np.int64], length: int) -> NDArray
         return np.ndarray(
             (len(offsets), length), np.uint8, buffer=data, offset=int(offsets[0]), strides=(stride, 1)
         )
-    view = np.frombuffer(data, dtype=np.uint8)
-    return np.stack([view[o : o + length] for o in offsets.tolist()])
+    return sliding_window_view(np.frombuffer(data, dtype=np.uint8), length)[offsets]
 
 
 def _kept_as(form: ChannelFormat) -> np.dtype[np.generic]:
