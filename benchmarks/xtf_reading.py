@@ -139,9 +139,8 @@ def main() -> None:
         "files", nargs="*", type=Path, help="without: a generated file and the real ones found"
     )
     files = parser.parse_args().files
-    print(
-        f"pings/s, best of {ROUNDS}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; aim {AIM_TIMES:g}x"
-    )
+    cv2.setNumThreads(1)
+    print(f"pings per processor second, best of {ROUNDS}; load {os.getloadavg()[0]:.1f}; aim {AIM_TIMES:g}x")
     print(f"{'file':24} {'pings':>7} {'ours':>12} {'pyxtf':>12} {'times':>8} {'aim':8} {'corrections':>12}")
     with tempfile.TemporaryDirectory() as folder:
         if not files:
