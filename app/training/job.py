@@ -39,6 +39,7 @@ def prepare_job(
         OutputError: the folder cannot be written.
     """
     run.require_writable()
+    run.clear_leftovers()
     if resume:
         run.restore()
     if run.exists and not resume:

@@ -146,8 +146,6 @@ class RunFolder:
             RunError: there are checkpoints, and all of them are damaged.
             OutputError: the mirror cannot be read.
         """
-        for leftover in self._checkpoints.glob(f".*{UNFINISHED}"):  # of a process killed while writing
-            leftover.unlink(missing_ok=True)
         self.restore()
         newest = self._newest_whole()
         damaged = [p for p in self._all_checkpoints() if newest is None or p.name > newest.name]
@@ -158,6 +156,11 @@ class RunFolder:
                 "or bring the run's mirror back"
             )
         return newest
+
+    def clear_leftovers(self) -> None:
+        """Remove what a process that was killed while writing left; only for who is about to write here."""
+        for leftover in self._checkpoints.glob(f".*{UNFINISHED}"):
+            leftover.unlink(missing_ok=True)
 
     def _newest_whole(self) -> Path | None:
         return next((path for path in self._all_checkpoints() if _is_whole(path)), None)

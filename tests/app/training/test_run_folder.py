@@ -15,6 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from app.errors import OutputError, RunError
+from app.storage import UNFINISHED
 from app.training.manifest import MANIFEST, is_complete
 from app.training.run_folder import RunFolder
 from tests.app.test_storage import DISK_BYTES, small_disk
@@ -309,3 +310,14 @@ def test_reading_a_run_needs_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_looking_at_a_run_leaves_alone_what_is_being_written(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.save_checkpoint(1, lambda stream: stream.write(b"x") and None, keep=2)
+    unfinished = tmp_path / "checkpoints" / f".step-00000002.pt.abc{UNFINISHED}"
+    unfinished.write_bytes(b"half")
+    RunFolder(tmp_path).newest_checkpoint()
+    assert unfinished.exists()
+    RunFolder(tmp_path).clear_leftovers()
+    assert not unfinished.exists()
