@@ -47,8 +47,8 @@ def made_recording(path: Path) -> None:
                 starboard_PS=np.roll(rows, first // BLOCK * 13, axis=0),
                 slant_range_m=np.full(BLOCK, RANGE_M),
                 navigation=Navigation(
-                    time_s=1.7e9 + np.arange(first, first + BLOCK) * 0.1,
-                    x=-68 + np.arange(first, first + BLOCK) * 1e-6,
+                    time_s=1.7e9 + np.arange(first, first + BLOCK, dtype=np.float64) * 0.1,
+                    x=-68 + np.arange(first, first + BLOCK, dtype=np.float64) * 1e-6,
                     y=np.full(BLOCK, 48.0),
                     units=PositionUnits.DEGREES,
                     heading_deg=np.full(BLOCK, 90.0),
