@@ -107,7 +107,7 @@ class Bar:
 
     def _rate(self) -> str:
         seconds = time.monotonic() - self._started
-        return f"{self._count / seconds:,.1f} {self._unit}/s" if seconds > 0 else ""
+        return f"{self._count / seconds:,.1f} {self._unit}/s".replace(" /s", "/s") if seconds > 0 else ""
 
     def _plain(self) -> None:
         total = "" if self._total is None else f" of {self._total:,.0f}"

@@ -19,7 +19,7 @@ def demo(
     from app.telemetry.progress import Bar
     from app.verbs.console import say, say_json
 
-    result = run_demo(out, device=device, seed=seed, progress=Bar("images"))
+    result = run_demo(out, device=device, seed=seed, progress=Bar())
     if as_json:
         say_json(result.as_dict())
         return
@@ -28,7 +28,7 @@ def demo(
     say(f"AP50                 {result.ap50:.3f} on tiles that training did not see")
     say(f"speed                {result.pings_per_s:,.0f} pings/s, read, corrected and detected")
     say(
-        f"contacts             {result.found} of {result.laid} objects laid, {result.false_alarms} false alarms"
+        f"contacts             found {result.found} of {result.laid} objects laid, {result.false_alarms} false alarms"
     )
     say()
     say(f"Next: open {result.report} in a browser,")

@@ -31,7 +31,7 @@ def pipeline(
         "out": str(out) if out else None,
     }
     settings = load_settings(config, overrides=overrides).settings
-    result = MineDetectionPipeline(settings, progress=Bar("images")).run()
+    result = MineDetectionPipeline(settings, progress=Bar()).run()
     say(result.training.as_text())
     say(f"{len(result.survey.contacts)} contacts in {result.survey.pings:,} pings")
     say(f"report: {result.report.html}")
