@@ -158,6 +158,7 @@ def _rows(part: str, scores: Scores) -> list[str]:
 
 def _card_text(rows: list[str], counts: dict[str, int], run: RunFolder) -> str:
     config = run.read_record()["config"]
+    start = "random weights" if config["start_from"] is None else f"earlier weights ({config['start_from']})"
     held = ", ".join(f"{count} of {name}" for name, count in counts.items())
     return f"""# sonarstack 1: the weights that the project ships
 
@@ -168,11 +169,11 @@ One network of 1.03 million parameters, `sonarstack.pt` (16-bit weights) and `so
 
 | part | what | licence |
 | --- | --- | --- |
-| simulated | tiles of this project's simulator, seed 20260 | this project's |
+| simulated | tiles of this project's simulator | this project's |
 | sdvd | SDVD: 194 side-scan tiles, a 1.8 m target in a river | ODbL 1.0 |
 | wrecks | sonar_detect (Roboflow): 521 pictures of wrecks | CC BY 4.0 |
 
-Trained from random weights for {config["epochs"]} epochs (sdvd seen three times in each). Split by recording minute,
+Trained for {config["epochs"]} epochs from {start} (sdvd seen three times in each). Split by recording minute,
 scene and near copy: {held} tiles were kept out, and no group is on both sides. The epoch was chosen on those
 tiles, so the figures flatter a little.
 
