@@ -24,9 +24,8 @@ install() { "$uv" pip install --quiet --python "$venv/bin/python" --constraint r
 if [ -n "${UV_TORCH_BACKEND:-}" ]; then
     echo "setup: torch build '$UV_TORCH_BACKEND', as UV_TORCH_BACKEND asks"
     install -e '.[dev]'
-elif UV_HTTP_TIMEOUT=10 UV_HTTP_RETRIES=1 install --torch-backend cpu torch torchvision 2>/dev/null; then
+elif UV_HTTP_TIMEOUT=10 UV_HTTP_RETRIES=1 install --torch-backend cpu -e '.[dev]' 2>/dev/null; then
     echo "setup: torch built for the CPU"
-    install -e '.[dev]' --torch-backend cpu
 else
     echo "setup: the index of CPU builds does not answer; torch comes as the registry has it"
     install -e '.[dev]'
