@@ -228,6 +228,7 @@ class _Training:
             "batch_s": round(seconds / meter.steps, 5),
             "waited_s": round(meter.waited_s / meter.steps, 5),
             "images_per_s": round(meter.images / seconds, 2),
+            "total_steps": self.config.epochs * self.steps_per_epoch,
             "micro_batch": self.session.micro.micro,
             "errors": dict(position.errors),
             **self.memory.read().as_dict(),

@@ -1,0 +1,43 @@
+"""The exceptions of infra and stacks. Each message is one line: what was given, what is allowed, what to do.
+
+    InfraError
+    +-- SettingsError   a stack's settings, or a command line
+    +-- DockerError     Docker does not answer, or refuses
+    +-- HostError       a machine cannot be reached, or a command there failed
+    +-- JobError        a job did not start, failed, or cannot be found
+    +-- RunHomeError    a run could not be brought home whole
+    +-- PriceError      a price table is damaged, or a price list does not answer
+    +-- EngineError     the pulumi program is missing, or ended with an error
+"""
+
+
+class InfraError(Exception):
+    """Anything a user can understand and mend; never a traceback, never a secret in its text."""
+
+
+class SettingsError(InfraError):
+    """Settings of a stack or words of a command line that cannot work."""
+
+
+class DockerError(InfraError):
+    """Docker does not answer, or refuses what is asked."""
+
+
+class HostError(InfraError):
+    """A machine cannot be reached, or a command there failed."""
+
+
+class JobError(InfraError):
+    """A job did not start, failed, or cannot be found."""
+
+
+class RunHomeError(InfraError):
+    """A run could not be brought home whole; what is missing stands in the text."""
+
+
+class PriceError(InfraError):
+    """A price table is damaged, or a provider's price list does not answer."""
+
+
+class EngineError(InfraError):
+    """The pulumi program is missing, or ended with an error."""

@@ -1,0 +1,1 @@
+"""Targets, composed of the parts in infra; and the verbs that look at them and end them."""
