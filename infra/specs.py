@@ -90,8 +90,7 @@ class TrainingJob:
             "SONARSTACK_SECRET_ID": self.secret_id,
             "SONARSTACK_NOTIFY_URL": self.notify_url,
         }
-        return {name: f"{value:g}" if isinstance(value, float) else str(value)
-                for name, value in values.items() if value is not None}  # fmt: skip
+        return {name: str(value) for name, value in values.items() if value is not None}
 
     def arguments(self, run: str) -> tuple[str, ...]:
         """Words after `python -m app` (or after the image's name): train into the folder `run`, or go on there."""
