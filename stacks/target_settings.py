@@ -62,8 +62,8 @@ class StackSettings(BaseModel):
     """Further words for `python -m app train`, such as ["--epochs", "3"]."""
     wait: bool = False
     """Whether `up` stays until the job has ended, and fails with it."""
-    rerun: str = ""
-    """Any text; another one asks for another run of a job that has ended."""
+    rerun: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
+    """Letters and digits, such as 2; another value asks for another run of a job that has ended, in a folder of its own."""
 
     @property
     def data_is_remote(self) -> bool:

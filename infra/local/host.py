@@ -23,6 +23,8 @@ class TrainingContainerArgs:
     """Absolute folder mounted read-only; None where the program fetches its data itself."""
     runs_folder: str
     """Absolute folder that the run is written to; exists."""
+    runs_inside: str
+    """Where the job finds it."""
     user: str
     """uid:gid that owns the runs folder."""
     memory_gib: float
@@ -92,7 +94,7 @@ class TrainingContainer(pulumi.ComponentResource):
 
 
 def _binds(args: TrainingContainerArgs) -> list[Any]:
-    binds = [{"host_path": args.runs_folder, "container_path": RUNS, "read_only": False}]
+    binds = [{"host_path": args.runs_folder, "container_path": args.runs_inside, "read_only": False}]
     if args.data_folder is not None:
         binds.append({"host_path": args.data_folder, "container_path": DATA, "read_only": True})
     return binds

@@ -1,0 +1,96 @@
+"""Runs a target's real program without engine, account or network, and writes down what it would declare."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 Pulumi's own mark of special values, no secret
+SHOWN_SECRET = "[secret]"  # noqa: S105
+ROOT = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """One resource as the program asked for it."""
+
+    urn: str
+    parent: str
+    """Its parent's urn."""
+    token: str
+    name: str
+    custom: bool
+    """False for components, which only group."""
+    inputs: Mapping[str, Any]
+    """camelCase, as on the wire; secrets as [secret]."""
+
+
+class _Answers(Mocks):
+    """What a cloud would answer, as far as other resources take it up: names stay, the rest is made of the name."""
+
+    def call(self, args: MockCallArgs) -> Any:
+        return dict(args.args)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        made = {
+            "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
+            "sonarstack:index:LocalProcess": {"where": {"kind": "process", "folder": args.inputs.get("folder")}},
+        }
+        # An output that a mock does not give vanishes silently from whatever takes it as an input.
+        return f"{args.name}-id", {"name": args.name, **args.inputs, **made.get(args.typ, {})}
+
+
+class _Recorder(MockMonitor):
+    """MockMonitor forgets whose child a resource is; this one writes it down."""
+
+    def __init__(self) -> None:
+        super().__init__(_Answers())  # type: ignore[no-untyped-call]
+        self.declared: list[Declared] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 the protocol's name
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != ROOT:
+            inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
+            self.declared.append(
+                Declared(
+                    urn=response.urn,
+                    parent=request.parent,
+                    token=request.type,
+                    name=request.name,
+                    custom=request.custom,
+                    inputs={k: _plain(v) for k, v in inputs.items()},
+                )
+            )
+        return response
+
+
+def declare(program: Callable[[], None], *, project: str, stack: str) -> list[Declared]:
+    """Run the program; everything it declares, parents before children.
+
+    Raises:
+        InfraError: what the program itself refuses.
+    """
+    recorder = _Recorder()
+    set_mocks(_Answers(), project=project, stack=stack, preview=True, monitor=recorder)
+
+    async def run() -> None:
+        await run_pulumi_func(program)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    return recorder.declared
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if SECRET_SIGNATURE in value:
+            return SHOWN_SECRET
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return "[known only after up]"
