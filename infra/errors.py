@@ -1,13 +1,13 @@
 """The exceptions of infra and stacks. Each message is one line: what was given, what is allowed, what to do.
 
-    InfraError
-    +-- SettingsError   a stack's settings, or a command line
-    +-- DockerError     Docker does not answer, or refuses
-    +-- HostError       a machine cannot be reached, or a command there failed
-    +-- JobError        a job did not start, failed, or cannot be found
-    +-- RunHomeError    a run could not be brought home whole
-    +-- PriceError      a price table is damaged, or a price list does not answer
-    +-- EngineError     the pulumi program is missing, or ended with an error
+InfraError
++-- SettingsError   a stack's settings, or a command line
++-- DockerError     Docker does not answer, or refuses
++-- HostError       a machine cannot be reached, or a command there failed
++-- JobError        a job did not start, failed, or cannot be found
++-- RunHomeError    a run could not be brought home whole
++-- PriceError      a price table is damaged, or a price list does not answer
++-- EngineError     the pulumi program is missing, or ended with an error
 """
 
 

@@ -1,9 +1,12 @@
 """The local target: a container or a process on this machine, or a process on one's own GPU server."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
+from infra.naming import resource_name, stamp, tags
+from infra.provider.resources import LocalProcess, TrainingRun
 
 from infra.errors import SettingsError
 from infra.local.board import Board, BoardArgs
@@ -14,11 +17,9 @@ from infra.local.image import TrainerImage, TrainerImageArgs
 from infra.local.machine import Machine
 from infra.local.network import LocalNetwork, LocalNetworkArgs
 from infra.local.server import GpuServer, GpuServerArgs
-from infra.naming import resource_name, stamp, tags
-from infra.provider.resources import LocalProcess, TrainingRun
 from stacks.target_settings import LocalSettings
 
-__all__ = ["deploy", "describe"]
+__all__ = ["deploy", "describe", "program_to_plan"]
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -183,7 +184,22 @@ def _data_folder(settings: LocalSettings) -> Path | None:
     folder = (PROJECT / Path(settings.data_url).expanduser()).resolve()
     if not folder.is_dir():
         raise SettingsError(
-            f"sonarstack:dataUrl={settings.data_url!r} is no folder here; give one of labelled tiles, or make simulated "
-            f"ones: .venv/bin/python -m app simulate --tiles 240 --out {settings.data_url}"
+            f"sonarstack:dataUrl={settings.data_url!r} is no folder here; give one of labelled tiles, "
+            f"or make simulated ones: .venv/bin/python -m app simulate --tiles 240 --out {settings.data_url}"
         )
     return folder
+
+
+def program_to_plan(settings: LocalSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
+    """The program for a look at it, and what `up` would refuse on this machine as it is now."""
+    warnings = []
+    machine = Machine.look(settings.docker_host) if settings.needs_docker else None
+    if machine is not None and machine.problem is not None:
+        warnings.append(f"up would refuse: {machine.problem}")
+        machine = machine.assuming_docker(settings.docker_host)
+    try:
+        _data_folder(settings)
+    except SettingsError as error:
+        warnings.append(f"up would refuse: {error}")
+        settings = settings.model_copy(update={"data_url": "."})
+    return lambda: deploy(settings, stack, machine), warnings

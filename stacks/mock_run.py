@@ -38,7 +38,9 @@ class _Answers(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made = {
             "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
-            "sonarstack:index:LocalProcess": {"where": {"kind": "process", "folder": args.inputs.get("folder")}},
+            "sonarstack:index:LocalProcess": {
+                "where": {"kind": "process", "folder": args.inputs.get("folder")}
+            },
         }
         # An output that a mock does not give vanishes silently from whatever takes it as an input.
         return f"{args.name}-id", {"name": args.name, **args.inputs, **made.get(args.typ, {})}

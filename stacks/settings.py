@@ -55,7 +55,9 @@ def read_stack_file(folder: Path, stack: str, overrides: Iterable[str] = ()) -> 
         raise SettingsError(f"{path} cannot be read as YAML ({type(error).__name__}); mend it") from error
     config = content.get("config") if isinstance(content, Mapping) else None
     if not isinstance(config, Mapping):
-        raise SettingsError(f"{path} has no `config:` section; it holds lines such as `{PREFIX}target: local`")
+        raise SettingsError(
+            f"{path} has no `config:` section; it holds lines such as `{PREFIX}target: local`"
+        )
     return parse_settings({**{str(k): v for k, v in config.items()}, **parse_words(overrides)})
 
 
@@ -99,7 +101,9 @@ def parse_settings(config: Mapping[str, Any]) -> StackSettings:
         found += [text for keys, text in settings.contradictions() if not problems.keys() & set(keys)]
     if found or settings is None:
         counted = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
-        raise SettingsError("\n".join([f"settings of target {target}: {counted}", *(f"  {t}" for t in found)]))
+        raise SettingsError(
+            "\n".join([f"settings of target {target}: {counted}", *(f"  {t}" for t in found)])
+        )
     return settings
 
 

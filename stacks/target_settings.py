@@ -35,7 +35,11 @@ class StackSettings(BaseModel):
     """Settings that every target has."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, use_attribute_docstrings=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
     target: str
@@ -63,7 +67,7 @@ class StackSettings(BaseModel):
     wait: bool = False
     """Whether `up` stays until the job has ended, and fails with it."""
     rerun: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
-    """Letters and digits, such as 2; another value asks for another run of a job that has ended, in a folder of its own."""
+    """Letters and digits, such as 2; another value asks for another run, in a folder of its own."""
 
     @property
     def data_is_remote(self) -> bool:
@@ -161,12 +165,12 @@ class LocalSettings(StackSettings):
 
     def contradictions(self) -> Iterator[Contradiction]:
         yield from super().contradictions()
-        if self.device.startswith("cuda") and self.gpu == "none" and self._in_container:
+        if self.device.startswith("cuda") and self.gpu == "none" and self.needs_docker:
             yield (
                 ("device", "gpu"),
                 f"sonarstack:device={self.device} needs a GPU, sonarstack:gpu=none hides it; set gpu to auto or all",
             )
-        if self.device == "mps" and self._in_container:
+        if self.device == "mps" and self.needs_docker:
             yield (
                 ("device", "mode"),
                 "sonarstack:device=mps cannot be reached from a container; set sonarstack:mode to process",
@@ -183,7 +187,8 @@ class LocalSettings(StackSettings):
             )
 
     @property
-    def _in_container(self) -> bool:
+    def needs_docker(self) -> bool:
+        """Whether the job runs in a container."""
         return self.mode == "container" and self.gpu_server is None
 
 

@@ -21,7 +21,9 @@ def _container(inputs: Mapping[str, Any]) -> Facts:
     facts.append("no network" if inputs.get("networkMode") == "none" else "network of the stack")
     for volume in inputs.get("volumes") or []:
         source = volume.get("hostPath") or f"volume {volume.get('volumeName')}"
-        facts.append(f"{'reads' if volume.get('readOnly') else 'writes'} {volume['containerPath']} = {source}")
+        facts.append(
+            f"{'reads' if volume.get('readOnly') else 'writes'} {volume['containerPath']} = {source}"
+        )
     if inputs.get("readOnly"):
         facts.append("read-only root file system")
     if "ALL" in (inputs.get("capabilities") or {}).get("drops", []):
@@ -56,13 +58,21 @@ def _process(inputs: Mapping[str, Any]) -> Facts:
     told = ", ".join(
         f"{k.removeprefix('SONARSTACK_')}={v}" for k, v in sorted((inputs.get("variables") or {}).items())
     )
-    return [f"runs {' '.join(map(str, inputs.get('argv') or []))}", "as you, with your rights", f"told {told}"]
+    return [
+        f"runs {' '.join(map(str, inputs.get('argv') or []))}",
+        "as you, with your rights",
+        f"told {told}",
+    ]
 
 
 def _upload(inputs: Mapping[str, Any]) -> Facts:
     host = inputs.get("host") or {}
     pinned = "host key pinned" if host.get("hostKey") else "host key from known_hosts"
-    return [f"{inputs.get('source')} -> {host.get('address')}:{inputs.get('target')}", pinned, "verified by sha256"]
+    return [
+        f"{inputs.get('source')} -> {host.get('address')}:{inputs.get('target')}",
+        pinned,
+        "verified by sha256",
+    ]
 
 
 def _run(inputs: Mapping[str, Any]) -> Facts:
@@ -74,7 +84,9 @@ def _run(inputs: Mapping[str, Any]) -> Facts:
 
 
 def _built(inputs: Mapping[str, Any]) -> Facts:
-    return ["destroy leaves the image" if inputs.get("keep") else "destroy removes the image and its old builds"]
+    return [
+        "destroy leaves the image" if inputs.get("keep") else "destroy removes the image and its old builds"
+    ]
 
 
 _TELLERS = {

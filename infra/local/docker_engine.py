@@ -71,7 +71,9 @@ def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
             ) from error
         raise DockerError(f"Docker does not answer at {address}; {ADVICE}") from error
     except (httpx.HTTPError, ValueError) as error:
-        raise DockerError(f"Docker does not answer at {address} ({type(error).__name__}); {ADVICE}") from error
+        raise DockerError(
+            f"Docker does not answer at {address} ({type(error).__name__}); {ADVICE}"
+        ) from error
     return _facts(address, info)
 
 

@@ -50,7 +50,11 @@ class TrainerImage(pulumi.ComponentResource):
             opts=child,
         )
         built = BuiltImage(
-            f"{name}-cleanup", reference=image.repo_digest, keep=args.keep, docker_host=args.docker_host, opts=child
+            f"{name}-cleanup",
+            reference=image.repo_digest,
+            keep=args.keep,
+            docker_host=args.docker_host,
+            opts=child,
         )
         # Through BuiltImage, so that containers are gone before their image is.
         self.reference: pulumi.Output[str] = built.reference

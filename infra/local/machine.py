@@ -48,7 +48,12 @@ class Machine:
         if self.docker is not None:
             return self
         assumed = DockerFacts(
-            address=docker_address(docker_host), version="", architecture="amd64", cores=0, memory_gib=0, gpu=False
+            address=docker_address(docker_host),
+            version="",
+            architecture="amd64",
+            cores=0,
+            memory_gib=0,
+            gpu=False,
         )
         return Machine(docker=assumed, problem=self.problem, uid=self.uid, gid=self.gid)
 

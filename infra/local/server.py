@@ -57,7 +57,9 @@ class GpuServer(pulumi.ComponentResource):
         sent = [code]
         variables = args.job.variables()
         if args.data is not None:
-            data = Upload(f"{name}-data", host=host, source=args.data, target=f"{args.folder}/data", opts=child)
+            data = Upload(
+                f"{name}-data", host=host, source=args.data, target=f"{args.folder}/data", opts=child
+            )
             sent.append(data)
             variables["SONARSTACK_DATA_URL"] = "../data"
         self.run = TrainingRun(

@@ -1,0 +1,107 @@
+"""python -m stacks plan: what a target consists of and can cost, without engine, account or network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What `up` would make, and the most it can cost."""
+
+    target: str
+    stack: str
+    resources: tuple[Any, ...]
+    """`mock_run.Declared`, parents before children."""
+    facts: dict[str, list[str]]
+    """By urn: what is open, encrypted, allowed."""
+    money: Any
+    """`money.Money`."""
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "target": self.target,
+            "stack": self.stack,
+            "resources": [
+                {
+                    "name": one.name,
+                    "type": one.token,
+                    "urn": one.urn,
+                    "parent": one.parent,
+                    "facts": self.facts[one.urn],
+                    "inputs": dict(one.inputs),
+                }
+                for one in self.resources
+            ],
+            "money": self.money.as_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+def plan(
+    target: Annotated[
+        str, typer.Argument(help="Target, or a stack with a Pulumi.STACK.yaml of its own.")
+    ] = "local",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Instead of the file's setting.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+) -> None:
+    """Show what a target consists of and what it can cost at most; needs no engine, account or network."""
+    from stacks.verbs.console import say, say_json
+
+    made = make_plan(target, set_ or [])
+    if as_json:
+        say_json(made.as_dict())
+    else:
+        say(_tree(made))
+        for line in (*made.money.lines(), *(f"warning: {w}" for w in made.warnings)):
+            say(line)
+
+
+def make_plan(stack: str, overrides: list[str], *, folder: Path = PROJECT) -> Plan:
+    """Run the target's program under mocks.
+
+    Raises:
+        InfraError: settings or program refuse.
+    """
+    from stacks.deploy import target_module
+    from stacks.mock_run import declare
+    from stacks.money import money_of
+    from stacks.settings import read_stack_file
+
+    settings = read_stack_file(folder, stack, overrides)
+    module = target_module(settings.target)
+    program, warnings = module.program_to_plan(settings, stack)
+    declared = declare(program, project="sonarstack", stack=stack)
+    return Plan(
+        target=settings.target,
+        stack=stack,
+        resources=tuple(declared),
+        facts={one.urn: module.describe(one.token, one.inputs) for one in declared},
+        money=money_of(settings),
+        warnings=tuple(warnings),
+    )
+
+
+def _tree(made: Plan) -> Any:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    root = Tree(
+        Text(f"stack {made.stack}: target {made.target}, {len(made.resources)} resources", style="bold")
+    )
+    nodes = {}
+    for one in made.resources:
+        kind = one.token.rsplit(":", 1)[-1]
+        node = nodes.get(one.parent, root).add(Text.assemble((one.name, "bold"), f"  {kind}"))
+        nodes[one.urn] = node
+        for fact in made.facts[one.urn]:
+            node.add(Text(fact, style="dim"))
+    return root

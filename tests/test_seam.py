@@ -1,0 +1,90 @@
+"""The seam: what infra sets is what app reads. The one file that sees both sides."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.config.settings import OTHER_VARIABLES, SEAM_VERSION, VARIABLES, load_settings
+from app.exit_codes import ExitCode
+from infra import outcomes, specs
+from infra.specs import DEVICES, RECIPES, Limits, TrainingJob
+
+PROJECT = Path(__file__).resolve().parents[1]
+EVERYTHING = TrainingJob(
+    limits=Limits(max_hours=3.5, max_usd_per_h=0.8, max_usd=5.0, idle_minutes=30.0),
+    data_url="/data",
+    recipe="fine_tune",
+    device="cuda:1",
+    run_url="s3://bucket/runs/x",
+    checkpoint_minutes=7.5,
+    price_usd_per_h=0.123456789,
+    spent_usd=1.25,
+    log_provider="local",
+    log_group="group",
+    secret_id="secret",
+    notify_url="https://example.org/hook",
+)
+
+
+def test_both_sides_name_the_same_variables() -> None:
+    assert set(EVERYTHING.variables()) == set(VARIABLES) | {"SONARSTACK_SEAM"}
+
+
+def test_both_sides_have_the_same_version() -> None:
+    assert specs.SEAM_VERSION == SEAM_VERSION
+    assert "SONARSTACK_SEAM" in OTHER_VARIABLES
+
+
+def test_what_was_set_is_what_is_read() -> None:
+    settings = load_settings(variables=EVERYTHING.variables()).settings
+    assert (settings.data, settings.recipe, settings.device) == ("/data", "fine_tune", "cuda:1")
+    cloud = settings.cloud
+    assert (cloud.max_hours, cloud.max_usd, cloud.idle_minutes) == (3.5, 5.0, 30.0)
+    assert (cloud.price_usd_per_h, cloud.spent_usd) == (0.123456789, 1.25)
+    assert (cloud.run_url, cloud.checkpoint_minutes) == ("s3://bucket/runs/x", 7.5)
+    assert (cloud.log_group, cloud.secret_id, cloud.notify_url) == (
+        "group",
+        "secret",
+        "https://example.org/hook",
+    )
+
+
+@given(
+    hours=st.floats(min_value=0.001, max_value=720),
+    usd=st.none() | st.floats(min_value=0.01, max_value=1e4),
+    price=st.floats(min_value=0, max_value=100),
+    device=st.sampled_from(DEVICES),
+    recipe=st.sampled_from(RECIPES),
+)
+def test_every_job_is_understood(hours, usd, price, device, recipe) -> None:
+    limits = Limits(max_hours=hours, max_usd=usd)
+    job = TrainingJob(limits=limits, data_url="d", price_usd_per_h=price, device=device, recipe=recipe)
+    cloud = load_settings(variables=job.variables()).settings.cloud
+    assert cloud.max_hours == hours
+    assert cloud.max_usd == (usd if price > 0 else None)
+
+
+def test_both_sides_tell_the_same_ends_by_the_same_codes() -> None:
+    ended = {
+        int(code): code.name.lower() for code in ExitCode if code not in (ExitCode.FAILED, ExitCode.USAGE)
+    }
+    assert ended == outcomes.OUTCOMES
+    assert outcomes.outcome_of(ExitCode.FAILED) == outcomes.outcome_of(ExitCode.USAGE) == outcomes.FAILED
+
+
+def test_the_words_of_the_command_are_options_of_train() -> None:
+    train = (PROJECT / "app" / "verbs" / "train.py").read_text()
+    assert EVERYTHING.arguments("/runs/x")[:2] == ("train", "--run")
+    assert re.search(r"\brun: Annotated\[Path", train)
+
+
+@pytest.mark.parametrize(
+    "dockerfile", sorted((PROJECT / "images").glob("*/Dockerfile")), ids=lambda p: p.parent.name
+)
+def test_images_carry_the_seams_version(dockerfile) -> None:
+    found = re.findall(rf"{re.escape(specs.SEAM_LABEL)}=\"?(\d+)\"?", dockerfile.read_text())
+    assert found
+    assert set(found) == {str(SEAM_VERSION)}
