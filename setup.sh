@@ -30,6 +30,8 @@ else
     echo "setup: the index of CPU builds does not answer; torch comes as the registry has it"
     install -e '.[dev]'
 fi
+# Pulumi's engine asks the environment's own pip what is installed; environments made by uv have none.
+"$venv/bin/python" -c 'import pip' 2>/dev/null || "$uv" pip install --quiet --python "$venv/bin/python" pip
 # opencv-python needs the system's OpenGL library, which servers and bare containers lack; the headless build of
 # the same version brings the same module without it.
 if ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then

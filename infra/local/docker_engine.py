@@ -1,7 +1,7 @@
 """Asks Docker what it is and has, before anything is declared that needs it.
 
-Pulumi's Docker provider fails with `failed to connect to any docker daemon` at preview, up and destroy alike (tried with
-5.2, 2026-11); asked first, the same fact comes with what to do about it.
+Pulumi's Docker provider fails with `failed to connect to any docker daemon` at preview, up and destroy alike (tried
+with 5.2, 2026-11); asked first, the same fact comes with what to do about it.
 """
 
 import os
