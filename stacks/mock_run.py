@@ -36,7 +36,7 @@ class _Answers(Mocks):
         return dict(args.args)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        made = {
+        made: dict[str, dict[str, Any]] = {
             "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
             "sonarstack:index:LocalProcess": {
                 "where": {"kind": "process", "folder": args.inputs.get("folder")}
@@ -50,7 +50,7 @@ class _Recorder(MockMonitor):
     """MockMonitor forgets whose child a resource is; this one writes it down."""
 
     def __init__(self) -> None:
-        super().__init__(_Answers())  # type: ignore[no-untyped-call]
+        super().__init__(_Answers())
         self.declared: list[Declared] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 the protocol's name
@@ -80,7 +80,7 @@ def declare(program: Callable[[], None], *, project: str, stack: str) -> list[De
     set_mocks(_Answers(), project=project, stack=stack, preview=True, monitor=recorder)
 
     async def run() -> None:
-        await run_pulumi_func(program)  # type: ignore[arg-type]
+        await run_pulumi_func(program)
 
     asyncio.run(run())
     return recorder.declared

@@ -8,6 +8,8 @@ import pulumi_docker as docker
 
 from infra.local.host import RUNS
 
+ANSWERS = "import urllib.request as r; r.urlopen('http://127.0.0.1:6006/', timeout=3)"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoardArgs:
@@ -33,28 +35,30 @@ class Board(pulumi.ComponentResource):
             image=args.image,
             command=["tensorboard", RUNS],
             user=args.user,
-            volumes=[{"host_path": args.runs_folder, "container_path": RUNS, "read_only": True}],
+            volumes=[
+                docker.ContainerVolumeArgs(host_path=args.runs_folder, container_path=RUNS, read_only=True)
+            ],
             # 0.0.0.0 inside the container is its own network; outside only loopback leads there.
-            ports=[{"internal": 6006, "external": args.port, "ip": "127.0.0.1"}],
-            networks_advanced=[{"name": args.network}],
+            ports=[docker.ContainerPortArgs(internal=6006, external=args.port, ip="127.0.0.1")],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network)],
             memory=1024,
             memory_swap=1024,
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev,size=64m"},  # noqa: S108 the container's own
             security_opts=["no-new-privileges:true"],
-            capabilities={"drops": ["ALL"]},
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
             restart="unless-stopped",
-            healthcheck={
-                "tests": [
-                    "CMD", "python", "-c",
-                    "import urllib.request as r; r.urlopen('http://127.0.0.1:6006/', timeout=3)",
-                ],
-                "interval": "5s", "timeout": "5s", "start_period": "20s", "retries": 5,
-            },
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", "python", "-c", ANSWERS],
+                interval="5s",
+                timeout="5s",
+                start_period="20s",
+                retries=5,
+            ),
             wait=True,
             wait_timeout=90,
-            labels=[{"label": k, "value": v} for k, v in args.labels.items()],
+            labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in args.labels.items()],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-        )  # fmt: skip
+        )
         self.url = f"http://127.0.0.1:{args.port}"
         self.register_outputs({"url": self.url})

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -48,12 +47,11 @@ class TrainingContainer(pulumi.ComponentResource):
         self, name: str, args: TrainingContainerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("sonarstack:local:TrainingContainer", name, None, opts)
-        labels = [{"label": k, "value": v} for k, v in args.labels.items()]
         # The tile cache maps a file into memory where memory is short: a volume, since tmpfs is memory too.
         scratch = docker.Volume(
             f"{name}-scratch",
             name=f"{args.docker_name}-scratch",
-            labels=labels,
+            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in args.labels.items()],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         memory_mib = int(args.memory_gib * 1024)
@@ -64,7 +62,10 @@ class TrainingContainer(pulumi.ComponentResource):
             command=list(args.arguments),
             envs=[f"{k}={v}" for k, v in {**args.variables, "TMPDIR": SCRATCH}.items()],
             user=args.user,
-            volumes=[*_binds(args), {"container_path": SCRATCH, "volume_name": scratch.name}],
+            volumes=[
+                *_binds(args),
+                docker.ContainerVolumeArgs(container_path=SCRATCH, volume_name=scratch.name),
+            ],
             memory=memory_mib,
             memory_swap=memory_mib,
             cpus=None if args.cpus is None else f"{args.cpus:g}",
@@ -72,11 +73,13 @@ class TrainingContainer(pulumi.ComponentResource):
             # Loader threads share memory with nobody, but torch's own workers may: half of what the job has.
             shm_size=memory_mib // 2,
             network_mode="none" if args.network is None else "bridge",
-            networks_advanced=None if args.network is None else [{"name": args.network}],
+            networks_advanced=(
+                None if args.network is None else [docker.ContainerNetworksAdvancedArgs(name=args.network)]
+            ),
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev,size=256m"},  # noqa: S108 the container's own
             security_opts=["no-new-privileges:true"],
-            capabilities={"drops": ["ALL"]},
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
             must_run=False,
             attach=False,
             rm=False,
@@ -85,7 +88,7 @@ class TrainingContainer(pulumi.ComponentResource):
             destroy_grace_seconds=args.stop_seconds,
             log_driver="json-file",
             log_opts={"max-size": "16m", "max-file": "3"},
-            labels=labels,
+            labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in args.labels.items()],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.container_id: pulumi.Output[str] = container.id
@@ -93,8 +96,10 @@ class TrainingContainer(pulumi.ComponentResource):
         self.register_outputs({"containerId": self.container_id, "dockerName": self.docker_name})
 
 
-def _binds(args: TrainingContainerArgs) -> list[Any]:
-    binds = [{"host_path": args.runs_folder, "container_path": args.runs_inside, "read_only": False}]
-    if args.data_folder is not None:
-        binds.append({"host_path": args.data_folder, "container_path": DATA, "read_only": True})
-    return binds
+def _binds(args: TrainingContainerArgs) -> list[docker.ContainerVolumeArgs]:
+    runs = docker.ContainerVolumeArgs(
+        host_path=args.runs_folder, container_path=args.runs_inside, read_only=False
+    )
+    if args.data_folder is None:
+        return [runs]
+    return [runs, docker.ContainerVolumeArgs(host_path=args.data_folder, container_path=DATA, read_only=True)]

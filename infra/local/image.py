@@ -41,12 +41,12 @@ class TrainerImage(pulumi.ComponentResource):
             f"{name}-build",
             image_name=args.docker_name,
             skip_push=True,
-            build={
-                "context": args.context,
-                "dockerfile": args.dockerfile,
-                "platform": args.platform,
-                "args": dict(args.build_args),
-            },
+            build=docker.DockerBuildArgs(
+                context=args.context,
+                dockerfile=args.dockerfile,
+                platform=args.platform,
+                args=dict(args.build_args),
+            ),
             opts=child,
         )
         built = BuiltImage(

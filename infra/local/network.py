@@ -1,5 +1,6 @@
 """What a container on this machine may reach and be reached by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -11,7 +12,7 @@ class LocalNetworkArgs:
     """What a `LocalNetwork` is made from."""
 
     docker_name: str
-    labels: dict[str, str]
+    labels: Mapping[str, str]
 
 
 class LocalNetwork(pulumi.ComponentResource):
@@ -23,7 +24,7 @@ class LocalNetwork(pulumi.ComponentResource):
             f"{name}-bridge",
             name=args.docker_name,
             driver="bridge",
-            labels=[{"label": k, "value": v} for k, v in args.labels.items()],
+            labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in args.labels.items()],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.docker_name: pulumi.Output[str] = network.name

@@ -97,7 +97,7 @@ def _tree(made: Plan) -> Any:
     root = Tree(
         Text(f"stack {made.stack}: target {made.target}, {len(made.resources)} resources", style="bold")
     )
-    nodes = {}
+    nodes: dict[str, Tree] = {}
     for one in made.resources:
         kind = one.token.rsplit(":", 1)[-1]
         node = nodes.get(one.parent, root).add(Text.assemble((one.name, "bold"), f"  {kind}"))
