@@ -1,0 +1,50 @@
+"""What every machine can be asked: run a command, read a file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """A command that has ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class Host(Protocol):
+    """A machine with a POSIX shell. Relative paths are below its user's home, on this machine below the folder."""
+
+    @property
+    def address(self) -> str:
+        """`local`, or ssh://user@host:port."""
+
+    def run(self, argv: Sequence[str], *, data: bytes = b"", timeout_s: float = 60.0) -> Completed:
+        """Run a command with `data` as its standard input; a code other than 0 is an answer, no error.
+
+        Raises:
+            HostError: the machine cannot be reached, or did not answer in time.
+        """
+
+    def read(self, path: str, offset: int = 0) -> bytes | None:
+        """A file from a byte on; None if it is not there.
+
+        Raises:
+            HostError: the machine cannot be reached.
+        """
+
+
+def open_host(where: Mapping[str, Any] | None) -> Host:
+    """The machine that `{"address": ..., "hostKey": ...}` means; this one for None.
+
+    Raises:
+        HostError: the address is none.
+    """
+    from infra.hosts.local import LocalHost
+    from infra.hosts.ssh import SshHost
+
+    if not where or where.get("address") in (None, "local"):
+        return LocalHost()
+    return SshHost(str(where["address"]), host_key=where.get("hostKey"))

@@ -1,0 +1,1 @@
+"""Jobs that run somewhere, looked at and stopped the same way everywhere."""
