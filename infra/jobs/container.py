@@ -72,7 +72,7 @@ class ContainerJob:
             ) from error
         finally:
             if client is not None:
-                client.close()  # type: ignore[no-untyped-call]
+                client.close()
 
 
 def connect(docker_host: str | None, *, timeout_s: float = TIMEOUT_S) -> docker.DockerClient:

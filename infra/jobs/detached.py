@@ -1,13 +1,13 @@
 """A job as a process of its own session on a host: it outlives whoever started it and is found again by its folder.
 
-The folder holds: spec and stamp (what it is and whose), variables (until the job has read them), started (made once, by
+The folder holds: spec and stamp (what it is and whose), variables.N (until the job has read them), started (made once, by
 the one wrapper that runs the job), pid, log, exit_code.
 """
 
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 

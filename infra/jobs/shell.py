@@ -18,11 +18,11 @@ WRAPPER = (
     _MARK
     + r"""
 cd -- "$1" || exit 1
-here=$(pwd); cwd=$2; shift 2
+here=$(pwd); cwd=$2; variables=$3; shift 3
 # Whoever makes this folder is the one wrapper that runs the job; a second one leaves.
-mkdir started 2>/dev/null || exit 0
+mkdir started 2>/dev/null || { rm -f "$variables"; exit 0; }
 for name in $(env | sed -n 's/^\(SONARSTACK_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
-. ./variables; rm -f variables
+. "./$variables"; rm -f "$variables"
 exec >>"$here/log" 2>&1 </dev/null
 trap 'kill -TERM "$child" 2>/dev/null' TERM INT HUP
 finish() { echo "$1" >"$here/exit_code.part" && mv "$here/exit_code.part" "$here/exit_code"; }
@@ -38,23 +38,27 @@ done
 finish "$code"
 """
 )
-"""Arguments: the job's folder, the directory to run in, the command."""
+"""Arguments: the job's folder, the directory to run in, the file of variables, the command."""
 
 LAUNCH = r"""
 spec=$1 stamp=$2 cwd=$3 folder=$4 wrapper=$5; shift 5
 umask 077
 mkdir -p -- "$folder" && [ -d "$cwd" ] || { echo "$cwd is no folder" >&2; exit 1; }
-cat >"$folder/variables" || exit 1
+# Two starters at once must not share a file that is half written: each has names of its own.
+variables=variables.$$
+cat >"$folder/$variables" || exit 1
 printf '%s\n' "$stamp" >"$folder/stamp" || exit 1
 cwd=$(cd -- "$cwd" && pwd)
-printf '%s\n' "$spec" >"$folder/spec.part" && mv "$folder/spec.part" "$folder/spec" || exit 1
-# A session of its own, so that neither a hang-up nor Ctrl-C of the starter reaches the job. macOS has no setsid(1):
-# there `set -m` gives a process group of its own and nohup keeps the hang-up away.
+printf '%s\n' "$spec" >"$folder/spec.$$" && mv "$folder/spec.$$" "$folder/spec" || exit 1
+# A session of its own, so that neither a hang-up nor Ctrl-C of the starter reaches the job. macOS has no setsid(1);
+# Perl and Python have the call.
+set -- sh -c "$wrapper" sonarstack-job "$folder" "$cwd" "$variables" "$@"
 if command -v setsid >/dev/null 2>&1; then
-    setsid sh -c "$wrapper" sonarstack-job "$folder" "$cwd" "$@" >/dev/null 2>&1 </dev/null &
+    setsid "$@" >/dev/null 2>&1 </dev/null &
+elif command -v perl >/dev/null 2>&1; then
+    perl -MPOSIX -e 'POSIX::setsid(); exec @ARGV' "$@" >/dev/null 2>&1 </dev/null &
 else
-    set -m
-    nohup sh -c "$wrapper" sonarstack-job "$folder" "$cwd" "$@" >/dev/null 2>&1 </dev/null &
+    python3 -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@" >/dev/null 2>&1 </dev/null &
 fi
 """
 """Arguments: spec, stamp, directory, folder, wrapper, command; the variables on standard input."""
@@ -85,7 +89,7 @@ SIGNAL = (
     + r"""
 cd -- "$1" && read -r wrapper child began child_began <pid || exit 0
 case $2 in
-    GROUP) [ -f exit_code ] || [ "$(mark "$wrapper")" = "$began" ] && kill -KILL -- "-$wrapper" 2>/dev/null ;;
+    GROUP) [ -f exit_code ] || [ "$(mark "$wrapper")" = "$began" ] && kill -s KILL -- "-$wrapper" 2>/dev/null ;;
     *) [ "$(mark "$child")" = "$child_began" ] && kill "-$2" "$child" 2>/dev/null ;;
 esac
 :
