@@ -1,7 +1,7 @@
 """A job as a process of its own session on a host: it outlives whoever started it and is found again by its folder.
 
-The folder holds: spec and stamp (what it is and whose), variables.N (until the job has read them), started (made once, by
-the one wrapper that runs the job), pid, log, exit_code.
+The folder holds: spec and stamp (what it is and whose), variables.N (until the job has read them), started (made
+once, by the one wrapper that runs the job), pid, log, exit_code.
 """
 
 import hashlib

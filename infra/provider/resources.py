@@ -1,0 +1,132 @@
+"""The plugin's resources as a Pulumi program declares them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+
+class Upload(pulumi.CustomResource):
+    """A folder of this machine on a host, verified; sent again when its content changes."""
+
+    sha256: pulumi.Output[str]
+    """Of all paths and contents."""
+    files: pulumi.Output[int]
+    bytes: pulumi.Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: pulumi.Input[Mapping[str, Any]],
+        source: pulumi.Input[str],
+        target: pulumi.Input[str],
+        exclude: Sequence[str] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`host` is {"address": "ssh://user@host:port", "hostKey": "ssh-ed25519 ..." or None}."""
+        props = {"host": host, "source": source, "target": target, "exclude": list(exclude)}
+        computed = dict.fromkeys(("files", "bytes", "sha256"))
+        super().__init__("sonarstack:index:Upload", name, {**props, **computed}, opts)
+
+
+class LocalProcess(pulumi.CustomResource):
+    """A job as a process of its own session on this machine."""
+
+    where: pulumi.Output[dict[str, Any]]
+    """What `infra.jobs.job.open_job` takes."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        folder: pulumi.Input[str],
+        argv: pulumi.Input[Sequence[str]],
+        variables: pulumi.Input[Mapping[str, str]],
+        cwd: pulumi.Input[str],
+        stamp: pulumi.Input[str],
+        trigger: pulumi.Input[str] = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`folder` keeps the job's log and code; another `trigger` asks for another job."""
+        props = {
+            "folder": folder,
+            "argv": argv,
+            "variables": variables,
+            "cwd": cwd,
+            "stamp": stamp,
+            "trigger": trigger,
+        }
+        super().__init__("sonarstack:index:LocalProcess", name, {**props, "where": None}, opts)
+
+
+class TrainingRun(pulumi.CustomResource):
+    """A job and its run: how it is, how it ended; its end brings the run home and verifies it."""
+
+    where: pulumi.Output[dict[str, Any]]
+    home: pulumi.Output[str]
+    state: pulumi.Output[str]
+    """waiting, running, ended, failed or lost."""
+    outcome: pulumi.Output[str]
+    """done, deadline, budget, idle, interrupted or failed; empty while it runs."""
+    step: pulumi.Output[int]
+    log: pulumi.Output[str]
+    """The last lines of its output."""
+    run_path: pulumi.Output[str]
+    run_host: pulumi.Output[dict[str, Any] | None]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        run_path: pulumi.Input[str],
+        home: pulumi.Input[str],
+        where: pulumi.Input[Mapping[str, Any]] | None = None,
+        start: pulumi.Input[Mapping[str, Any]] | None = None,
+        run_host: pulumi.Input[Mapping[str, Any]] | None = None,
+        wait: bool = False,
+        stop_grace_s: float | None = None,
+        trigger: pulumi.Input[str] = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Either `where` tells of a job that something else starts, or `start` says what to start on `run_host`."""
+        props = {
+            "runPath": run_path,
+            "home": home,
+            "where": where,
+            "start": start,
+            "runHost": run_host,
+            "wait": wait,
+            "stopGraceS": stop_grace_s,
+            "trigger": trigger,
+        }
+        computed = dict.fromkeys(("state", "outcome", "exitCode", "reason", "step", "log"))
+        super().__init__("sonarstack:index:TrainingRun", name, {**props, **computed}, opts)
+
+    def translate_output_property(self, prop: str) -> str:
+        """Python's names for the wire's."""
+        return {"runPath": "run_path", "runHost": "run_host"}.get(prop, prop)
+
+    def translate_input_property(self, prop: str) -> str:
+        """The wire's names for Python's."""
+        return {"run_path": "runPath", "run_host": "runHost"}.get(prop, prop)
+
+
+class BuiltImage(pulumi.CustomResource):
+    """An image that was built here; goes, with its older builds, when the stack does."""
+
+    reference: pulumi.Output[str]
+    """The image, once it is known to this resource."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        reference: pulumi.Input[str],
+        keep: bool,
+        docker_host: str | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`keep` leaves the images behind."""
+        props = {"reference": reference, "keep": keep, "dockerHost": docker_host, "builds": None}
+        super().__init__("sonarstack:index:BuiltImage", name, props, opts)

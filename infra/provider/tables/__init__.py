@@ -1,0 +1,10 @@
+"""One table a kind of resource."""
+
+from infra.provider.table import Table
+from infra.provider.tables.built_image import BuiltImageTable
+from infra.provider.tables.local_process import LocalProcessTable
+from infra.provider.tables.training_run import TrainingRunTable
+from infra.provider.tables.upload import UploadTable
+
+TABLES: tuple[Table, ...] = (UploadTable(), LocalProcessTable(), TrainingRunTable(), BuiltImageTable())
+"""What the plugin serves."""
