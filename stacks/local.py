@@ -8,6 +8,7 @@ import pulumi
 from infra.naming import resource_name, stamp, tags
 from infra.provider.resources import LocalProcess, TrainingRun
 
+from infra.budget import Rates
 from infra.errors import SettingsError
 from infra.local.board import Board, BoardArgs
 from infra.local.describe import describe
@@ -19,7 +20,7 @@ from infra.local.network import LocalNetwork, LocalNetworkArgs
 from infra.local.server import GpuServer, GpuServerArgs
 from stacks.target_settings import LocalSettings
 
-__all__ = ["deploy", "describe", "program_to_plan"]
+__all__ = ["deploy", "describe", "program_to_plan", "rates"]
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -105,7 +106,7 @@ def _container(
             "kind": "container",
             "id": container.container_id,
             "name": container.docker_name,
-            "docker_host": docker.address,
+            "dockerHost": docker.address,
         },
         run_path=str(home),
         home=str(home),
@@ -203,3 +204,8 @@ def program_to_plan(settings: LocalSettings, stack: str) -> tuple[Callable[[], N
         warnings.append(f"up would refuse: {error}")
         settings = settings.model_copy(update={"data_url": "."})
     return lambda: deploy(settings, stack, machine), warnings
+
+
+def rates(settings: LocalSettings) -> Rates:
+    """What its parts cost: nothing but what the owner says."""
+    return Rates(machine_usd_per_h=settings.price_usd_per_h)
