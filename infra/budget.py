@@ -83,9 +83,7 @@ class WorstCase:
         lines = [
             f"worst case: ${self.per_hour.total_usd:.2f} an hour, ${self.capped_lease_usd:.2f} for the lease of "
             f"{hours:g} h ({_parts(self.lease)})",
-            f"if it is forgotten: ${leftovers:.2f} for a month of leftovers"
-            if leftovers
-            else "nothing is left that bills",
+            f"if it is forgotten: ${leftovers:.2f} for a month of leftovers",
             _limits(self.limits),
         ]
         return lines + [

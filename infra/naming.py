@@ -48,7 +48,8 @@ DIGEST_LETTERS = 6
 def stamp(project: str, stack: str) -> str:
     """The mark that says a thing is ours: the same for the same stack, another for any other."""
     digest = hashlib.sha256(f"{project}/{stack}".encode()).hexdigest()[:DIGEST_LETTERS]
-    return f"{_legal(project, RULES['gcp'])[:20].strip('-')}-{_legal(stack, RULES['gcp'])[:24].strip('-') or 'x'}-{digest}"
+    words = (_legal(project, RULES["gcp"])[:20].strip("-"), _legal(stack, RULES["gcp"])[:24].strip("-"))
+    return "-".join([*(word or "x" for word in words), digest])
 
 
 def resource_name(cloud: str, *parts: str) -> str:

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
-from infra.naming import resource_name, stamp, tags
-from infra.provider.resources import LocalProcess, TrainingRun
 
 from infra.budget import Rates
 from infra.errors import SettingsError
@@ -18,6 +16,8 @@ from infra.local.image import TrainerImage, TrainerImageArgs
 from infra.local.machine import Machine
 from infra.local.network import LocalNetwork, LocalNetworkArgs
 from infra.local.server import GpuServer, GpuServerArgs
+from infra.naming import resource_name, stamp, tags
+from infra.provider.resources import LocalProcess, TrainingRun
 from stacks.target_settings import LocalSettings
 
 __all__ = ["deploy", "describe", "program_to_plan", "rates"]

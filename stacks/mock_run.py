@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 Pulumi's own mark of special values, no secret
@@ -76,13 +77,18 @@ def declare(program: Callable[[], None], *, project: str, stack: str) -> list[De
     Raises:
         InfraError: what the program itself refuses.
     """
-    recorder = _Recorder()
-    set_mocks(_Answers(), project=project, stack=stack, preview=True, monitor=recorder)
-
-    async def run() -> None:
-        await run_pulumi_func(program)
-
-    asyncio.run(run())
+    # Pulumi makes the stack itself at set_mocks, as tasks of the loop that is current then.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        recorder = _Recorder()
+        SETTINGS.rpc_manager.clear()
+        SETTINGS.outputs.clear()
+        set_mocks(_Answers(), project=project, stack=stack, preview=True, monitor=recorder)
+        loop.run_until_complete(run_pulumi_func(program))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     return recorder.declared
 
 

@@ -72,8 +72,6 @@ class TrainingRun(pulumi.CustomResource):
     step: pulumi.Output[int]
     log: pulumi.Output[str]
     """The last lines of its output."""
-    run_path: pulumi.Output[str]
-    run_host: pulumi.Output[dict[str, Any] | None]
 
     def __init__(
         self,
@@ -102,14 +100,8 @@ class TrainingRun(pulumi.CustomResource):
         }
         computed = dict.fromkeys(("state", "outcome", "exitCode", "reason", "step", "log"))
         super().__init__("sonarstack:index:TrainingRun", name, {**props, **computed}, opts)
-
-    def translate_output_property(self, prop: str) -> str:
-        """Python's names for the wire's."""
-        return {"runPath": "run_path", "runHost": "run_host"}.get(prop, prop)
-
-    def translate_input_property(self, prop: str) -> str:
-        """The wire's names for Python's."""
-        return {"run_path": "runPath", "run_host": "runHost"}.get(prop, prop)
+        self.run_path = pulumi.Output.from_input(run_path)
+        self.run_host = pulumi.Output.from_input(run_host)
 
 
 class BuiltImage(pulumi.CustomResource):
