@@ -1,0 +1,108 @@
+"""Brings a run home from where it was made, and proves that what arrived is what was there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import RunHomeError
+from infra.hosts.host import Host
+from infra.hosts.local import LocalHost
+from infra.hosts.tree import local_tree, remote_tree
+from infra.hosts.upload import copy, far_path
+from infra.runs.manifest import MANIFEST, NOT_LISTED, RECORD, differences, read_manifest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HomeReceipt:
+    """What is at home now."""
+
+    home: str
+    files: int
+    bytes: int
+    began: bool
+    """False where the job never came as far as a run."""
+    complete: bool
+    """Whether the program says that the job is done."""
+    notes: tuple[str, ...] = ()
+    """What to know about it, one line each."""
+
+    def as_text(self) -> str:
+        """One line for people."""
+        if not self.began:
+            return f"no run was begun; nothing in {self.home}"
+        state = "complete" if self.complete else "not complete: it can be taken up"
+        return f"run in {self.home}: {self.files} files, {self.bytes / 2**20:.1f} MiB, {state}"
+
+
+def bring_home(
+    host: Host,
+    path: str,
+    home: Path,
+    *,
+    over: bool = True,
+    crashed: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> HomeReceipt:
+    """Copy the run to `home` and verify it; a copy that was cut short goes on where it stopped.
+
+    Args:
+        host: where the run is.
+        path: its folder there; on this machine it may be `home` itself.
+        home: folder here; made if missing, and must not hold another run.
+        over: False for a run that is still being written, whose manifest tells of an earlier moment.
+        crashed: whether the job ended without writing its manifest anew; differences are notes then.
+
+    Raises:
+        RunHomeError: something did not arrive as it was, or differs from the manifest.
+        HostError: the host cannot be reached.
+    """
+    record = host.read(f"{path}/{RECORD}")
+    if record is None:
+        return HomeReceipt(home=str(home), files=0, bytes=0, began=False, complete=False)
+    is_home = isinstance(host, LocalHost) and Path(path).resolve() == home.resolve()
+    if not is_home:
+        _refuse_another_run(home, record)
+        home.mkdir(parents=True, exist_ok=True)
+        copy(far_path(host, f"{path}/"), f"{home}/", host=host, cancelled=cancelled)
+        if over:  # what is still being written differs by nature
+            _compare(host, path, home)
+    notes = _verify(home, strict=over and not crashed)
+    names = local_tree(home, NOT_LISTED)
+    return HomeReceipt(
+        home=str(home),
+        files=len(names),
+        bytes=sum((home / name).stat().st_size for name in names),
+        began=True,
+        complete=(home / MANIFEST).is_file() and read_manifest(home)[0],
+        notes=tuple(notes),
+    )
+
+
+def _refuse_another_run(home: Path, record: bytes) -> None:
+    mine = home / RECORD
+    if mine.is_file() and mine.read_bytes() != record:
+        raise RunHomeError(f"{home} holds another run; move it away, or give another folder with sonarstack:home")
+
+
+def _compare(host: Host, path: str, home: Path) -> None:
+    there = remote_tree(host, path) or {}
+    here = local_tree(home)
+    wrong = [name for name, digest in there.items() if here.get(name) != digest]
+    if wrong:
+        raise RunHomeError(
+            f"{len(wrong)} of {len(there)} files of {path} on {host.address} did not arrive whole in {home}, "
+            f"{wrong[0]} first; run it again, what is here is kept"
+        )
+
+
+def _verify(home: Path, *, strict: bool) -> list[str]:
+    try:
+        wrong = differences(home)
+    except RunHomeError as error:
+        if strict:
+            raise
+        return [str(error)]
+    if wrong and strict:
+        shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        raise RunHomeError(f"the run in {home} differs from its manifest: {shown}")
+    return [f"{len(wrong)} files are newer than the manifest"] if wrong else []
