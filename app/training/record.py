@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from app.dataset.augment import Augmentation
 from app.dataset.read import tileset_hash
 from app.dataset.split import Split
@@ -17,7 +19,7 @@ from app.training.optimiser import OptimiserConfig
 from app.training.recipe import TrainConfig
 
 RECORD_VERSION = 1
-LIBRARIES = ("torch", "numpy", "opencv-python")
+LIBRARIES = ("torch", "numpy")
 
 
 def make_record(config: TrainConfig, tiles: TileSet, split: Split, plan: DevicePlan) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def make_record(config: TrainConfig, tiles: TileSet, split: Split, plan: DeviceP
         },
         "device_plan": plan.as_dict(),
         "code": {"version": version("sonarstack"), "sha256": code_hash()},
-        "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
     }
 
 
