@@ -5,7 +5,13 @@ import sys
 import typer
 
 from infra.errors import InfraError, SettingsError
+from stacks.verbs.down import down
+from stacks.verbs.engine import engine
+from stacks.verbs.logs import logs
 from stacks.verbs.plan import plan
+from stacks.verbs.pull import pull
+from stacks.verbs.up import up
+from stacks.verbs.watch import watch
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -13,12 +19,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Targets that train and detect: look at them before they cost, follow them, end them.",
 )
-cli.command()(plan)
-
-
-@cli.callback()
-def _verbs() -> None:
-    """Keeps `plan` a verb of its own while it is alone."""
+for verb in (plan, up, watch, logs, pull, down, engine):
+    cli.command()(verb)
 
 
 def main() -> None:

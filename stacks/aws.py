@@ -10,7 +10,7 @@ from stacks.target_settings import AwsSettings
 ENDPOINT_USD_PER_H = 0.01
 ENDPOINTS = 10
 """Interface endpoints of the private profile, each about a cent an hour in one zone: ssm, ssmmessages, ec2messages,
-logs, monitoring, ecr.api, ecr.dkr, kms, sts, secretsmanager. Source: AWS PrivateLink pricing, us-east-1, as of 2026-11."""
+logs, monitoring, ecr.api, ecr.dkr, kms, sts, secretsmanager. Source: AWS PrivateLink pricing, us-east-1, 2026-11."""
 NOT_YET = "target aws can be planned and compared, not yet rented; `up` works for target local"
 
 

@@ -36,7 +36,11 @@ def make_record(config: TrainConfig, tiles: TileSet, split: Split, plan: DeviceP
         },
         "device_plan": plan.as_dict(),
         "code": {"version": version("sonarstack"), "sha256": code_hash()},
-        "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
+        "libraries": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+            "opencv": cv2.__version__,
+        },
     }
 
 

@@ -81,7 +81,9 @@ def bring_home(
 def _refuse_another_run(home: Path, record: bytes) -> None:
     mine = home / RECORD
     if mine.is_file() and mine.read_bytes() != record:
-        raise RunHomeError(f"{home} holds another run; move it away, or give another folder with sonarstack:home")
+        raise RunHomeError(
+            f"{home} holds another run; move it away, or give another folder with sonarstack:home"
+        )
 
 
 def _compare(host: Host, path: str, home: Path) -> None:

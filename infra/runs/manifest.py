@@ -1,4 +1,7 @@
-"""A run's manifest: the checksums the program wrote at its last stop. tests/test_seam.py compares the rules with its own."""
+"""A run's manifest: the checksums the program wrote at its last stop.
+
+tests/test_seam.py compares these rules with the program's own.
+"""
 
 import json
 from pathlib import Path

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+from stacks.verbs import options
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -45,18 +45,14 @@ class Plan:
 
 
 def plan(
-    target: Annotated[
-        str, typer.Argument(help="Target, or a stack with a Pulumi.STACK.yaml of its own.")
-    ] = "local",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Instead of the file's setting.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    stack: options.Stack = "local",
+    set_: options.Set = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show what a target consists of and what it can cost at most; needs no engine, account or network."""
     from stacks.verbs.console import say, say_json
 
-    made = make_plan(target, set_ or [])
+    made = make_plan(stack, set_ or [])
     if as_json:
         say_json(made.as_dict())
     else:

@@ -60,7 +60,10 @@ def test_a_lease_is_told_in_universal_time() -> None:
     assert made == {"sonarstack:stamp": "s", "sonarstack:lease-until": "2026-11-23T11:30:00Z"}
 
 
-@pytest.mark.parametrize(("cloud", "parts", "message"), [("moon", ("a",), "known are docker"), ("aws", ("", ""), "at least one part")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cloud", "parts", "message"),
+    [("moon", ("a",), "known are docker"), ("aws", ("", ""), "at least one part")],
+)
 def test_what_cannot_be_named(cloud, parts, message) -> None:
     with pytest.raises(ValueError, match=message):
         resource_name(cloud, *parts)

@@ -7,12 +7,12 @@ from infra.errors import HostError, InfraError, RunHomeError
 from infra.hosts.host import open_host
 from infra.jobs.detached import start_detached, where_of
 from infra.jobs.job import Job, JobStatus, log_tail, open_job, wait_for
+from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.runs.home import bring_home
 from infra.runs.status import parse_metrics, parse_record, run_status
 
-DISCARD = "SONARSTACK_DISCARD_RESULTS"
 LOG_LINES = 20
 STARTS_WITHIN_S = 60.0
 FIRST_SECONDS_S = 3.0

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,10 @@ def ends_its_jobs(tmp_path):
         DetachedJob(HOST, str(tmp_path / "job")).stop(0)
 
 
-@pytest.mark.parametrize(("code", "state", "outcome"), [(0, "ended", "done"), (83, "ended", "interrupted"), (7, "failed", "failed")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "state", "outcome"),
+    [(0, "ended", "done"), (83, "ended", "interrupted"), (7, "failed", "failed")],
+)
 def test_a_job_ends_with_its_code(tmp_path, code, state, outcome) -> None:
     job = start_detached(HOST, spec(tmp_path, f"echo hello; exit {code}"))
     status = wait_for(job, timeout_s=20)
@@ -143,7 +147,8 @@ def test_what_the_job_left_behind_goes_with_it(tmp_path) -> None:
 def test_a_job_outlives_its_starter(tmp_path) -> None:
     code = (
         "import sys; from infra.hosts.local import LocalHost; from infra.jobs.detached import *;"
-        f"start_detached(LocalHost(), DetachedSpec(folder={str(tmp_path / 'job')!r}, argv=('sh', '-c', 'sleep 1; exit 80'),"
+        f"start_detached(LocalHost(), DetachedSpec(folder={str(tmp_path / 'job')!r},"
+        " argv=('sh', '-c', 'sleep 1; exit 80'),"
         f" cwd={str(tmp_path)!r}, variables={{}}, stamp='s')); import os, signal; os.killpg(0, signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", code], start_new_session=True, check=False)
@@ -249,7 +254,6 @@ def test_without_setsid_the_job_still_has_a_session_of_its_own(tmp_path, monkeyp
 
 def _alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return stream.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
