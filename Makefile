@@ -7,13 +7,16 @@ OUT    ?= demo-out
 # --no-header and --no-emit-index-url: a compiled file names versions only, never where they came from.
 COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 
-.PHONY: help demo test check lint types format setup requirements clean
+.PHONY: up down plan engine tiles image-cpu image-detect help demo test check lint types format setup requirements clean
 
 help:
 	@echo "make demo    simulate, train, detect, report: about two minutes, no GPU, no account"
 	@echo "make test    the whole test suite"
 	@echo "make check   lint, types and tests: what CI runs"
 	@echo "make setup   only the virtual environment in $(VENV)"
+	@echo "make plan    STACK=local: what the target consists of and can cost at most; no engine, account or network"
+	@echo "make up      STACK=local: train there; make down STACK=local: stop, bring home, remove everything"
+	@echo "make engine  the pulumi program, by Pulumi's own installer"
 	@echo "make requirements   newer pins (needs uv)"
 
 setup: $(STAMP)
@@ -27,6 +30,30 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Simulated tiles for a first run; TILES=folder for one's own.
+TILES ?= tiles
+STACK ?= local
+tiles: $(STAMP)
+	@[ -d $(TILES) ] || $(BIN)/python -m app simulate --tiles 240 --out $(TILES)
+
+plan: $(STAMP)
+	@$(BIN)/python -m stacks plan $(STACK)
+
+up: $(STAMP) tiles
+	@$(BIN)/python -m stacks up $(STACK) --yes
+
+down: $(STAMP)
+	@$(BIN)/python -m stacks down $(STACK) --yes
+
+engine: $(STAMP)
+	@$(BIN)/python -m stacks engine
+
+image-cpu:
+	docker build -f images/cpu/Dockerfile -t sonarstack:cpu $(BUILD_ARGS) .
+
+image-detect:
+	docker build -f images/cpu/Dockerfile --target detect -t sonarstack:detect $(BUILD_ARGS) .
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ class RunStatus:
     step: int = 0
     total_steps: int | None = None
     epoch: int = 0
+    """The one that is on, from 1; 0 before the first."""
     epochs: int | None = None
     images_per_s: float | None = None
     loss: float | None = None
@@ -54,7 +55,7 @@ def run_status(record: Mapping[str, Any] | None, metrics: Sequence[Mapping[str, 
     return RunStatus(
         step=step,
         total_steps=total,
-        epoch=int(last.get("epoch", 0)),
+        epoch=int(last["epoch"]) + 1 if "epoch" in last else 0,
         epochs=_epochs(record),
         images_per_s=last.get("images_per_s"),
         loss=last.get("loss"),

@@ -28,8 +28,21 @@ def down(
     variables.pop(DISCARD, None)
     if discard:
         variables[DISCARD] = "1"
+    home = _home(stack, variables)
     ask = ["--yes"] if yes else []
     done = run_engine(PROJECT, ["destroy", "--stack", stack, *ask], variables)
     if done.returncode:
         raise typer.Exit(done.returncode)
-    say(f"stack {stack} is down; its run is in {settings.home or f'runs/{stack}'}")
+    say(f"stack {stack} is down" + (f"; its run is in {home}" if home else ""))
+
+
+def _home(stack: str, variables: dict[str, str]) -> str | None:
+    """Asked before the end, after which the stack tells nothing any more."""
+    from infra.errors import EngineError
+    from stacks.engine import stack_outputs
+    from stacks.live import PROJECT
+
+    try:
+        return str(stack_outputs(PROJECT, stack, variables).get("home") or "") or None
+    except EngineError:
+        return None  # never up, or half: destroy has its own say
