@@ -1,13 +1,13 @@
 """Runs a target's real program without engine, account or network, and writes down what it would declare."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
-from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 Pulumi's own mark of special values, no secret
@@ -55,7 +55,14 @@ class _Recorder(MockMonitor):
         self.declared: list[Declared] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 the protocol's name
-        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        # MockMonitor would make an event loop for each worker thread and leave it open.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            response = super().RegisterResource(request)
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
         if request.type != ROOT:
             inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
             self.declared.append(
@@ -77,13 +84,16 @@ def declare(program: Callable[[], None], *, project: str, stack: str) -> list[De
     Raises:
         InfraError: what the program itself refuses.
     """
-    # Pulumi makes the stack itself at set_mocks, as tasks of the loop that is current then.
+    # Pulumi keeps its settings and the stack itself in context variables: each look has a context of its own.
+    return contextvars.Context().run(_declare, program, project, stack)
+
+
+def _declare(program: Callable[[], None], project: str, stack: str) -> list[Declared]:
+    # set_mocks makes the stack itself, as tasks of the loop that is current then.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         recorder = _Recorder()
-        SETTINGS.rpc_manager.clear()
-        SETTINGS.outputs.clear()
         set_mocks(_Answers(), project=project, stack=stack, preview=True, monitor=recorder)
         loop.run_until_complete(run_pulumi_func(program))
     finally:

@@ -5,6 +5,7 @@ with 5.2, 2026-11); asked first, the same fact comes with what to do about it.
 """
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -48,6 +49,7 @@ def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
     """
     parts = urlsplit(address)
     if parts.scheme == "unix":
+        _knock(address, parts.path, timeout_s)
         transport, base = httpx.HTTPTransport(uds=parts.path), "http://docker"
     elif parts.scheme in ("tcp", "http"):
         transport, base = httpx.HTTPTransport(), f"http://{parts.netloc}"
@@ -62,19 +64,26 @@ def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
         raise DockerError(
             f"Docker at {address} answers {error.response.status_code}, not its facts; is it a Docker?"
         ) from error
-    except httpx.ConnectError as error:
-        refused = isinstance(error.__cause__, PermissionError) or "Permission denied" in str(error)
-        if refused:
-            raise DockerError(
-                f"Docker at {address} lets only the group `docker` in; join it (usermod -aG docker USER, "
-                "then log in anew), or set sonarstack:mode to process"
-            ) from error
-        raise DockerError(f"Docker does not answer at {address}; {ADVICE}") from error
     except (httpx.HTTPError, ValueError) as error:
         raise DockerError(
             f"Docker does not answer at {address} ({type(error).__name__}); {ADVICE}"
         ) from error
     return _facts(address, info)
+
+
+def _knock(address: str, path: str, timeout_s: float) -> None:
+    """Try the socket first: httpx leaves one that does not connect open, and hides why it did not."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(timeout_s)
+        try:
+            probe.connect(path)
+        except PermissionError as error:
+            raise DockerError(
+                f"Docker at {address} lets only the group `docker` in; join it (usermod -aG docker USER, "
+                "then log in anew), or set sonarstack:mode to process"
+            ) from error
+        except OSError as error:
+            raise DockerError(f"Docker does not answer at {address}; {ADVICE}") from error
 
 
 def _facts(address: str, info: Mapping[str, object]) -> DockerFacts:

@@ -9,7 +9,7 @@ from infra.hosts.host import Host
 from infra.hosts.local import LocalHost
 from infra.hosts.tree import local_tree, remote_tree
 from infra.hosts.upload import copy, far_path
-from infra.runs.manifest import MANIFEST, NOT_LISTED, RECORD, differences, read_manifest
+from infra.runs.manifest import NOT_LISTED, RECORD, differences, read_manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,14 +66,14 @@ def bring_home(
         copy(far_path(host, f"{path}/"), f"{home}/", host=host, cancelled=cancelled)
         if over:  # what is still being written differs by nature
             _compare(host, path, home)
-    notes = _verify(home, strict=over and not crashed)
+    complete, notes = _verify(home, strict=over and not crashed)
     names = local_tree(home, NOT_LISTED)
     return HomeReceipt(
         home=str(home),
         files=len(names),
         bytes=sum((home / name).stat().st_size for name in names),
         began=True,
-        complete=(home / MANIFEST).is_file() and read_manifest(home)[0],
+        complete=complete,
         notes=tuple(notes),
     )
 
@@ -97,14 +97,15 @@ def _compare(host: Host, path: str, home: Path) -> None:
         )
 
 
-def _verify(home: Path, *, strict: bool) -> list[str]:
+def _verify(home: Path, *, strict: bool) -> tuple[bool, list[str]]:
+    """Whether the job is done by its manifest, and what to know; raises where that must not be."""
     try:
-        wrong = differences(home)
+        complete, wrong = read_manifest(home)[0], differences(home)
     except RunHomeError as error:
         if strict:
             raise
-        return [str(error)]
+        return False, [str(error)]
     if wrong and strict:
         shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
         raise RunHomeError(f"the run in {home} differs from its manifest: {shown}")
-    return [f"{len(wrong)} files are newer than the manifest"] if wrong else []
+    return complete, [f"{len(wrong)} files are newer than the manifest"] if wrong else []

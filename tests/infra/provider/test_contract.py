@@ -256,7 +256,9 @@ def _kept(error: grpc.RpcError):
 def _writes_a_run(tmp_path, *, good: bool) -> str:
     """A job that writes its manifest when it is asked to stop."""
     digest = "$(sha256sum run.json | cut -d' ' -f1)" if good else "0"
-    manifest = '{\\"complete\\": false, \\"files\\": {\\"run.json\\": \\"DIGEST\\"}}'.replace("DIGEST", digest)
+    manifest = '{\\"complete\\": false, \\"files\\": {\\"run.json\\": \\"DIGEST\\"}}'.replace(
+        "DIGEST", digest
+    )
     return (
         f"mkdir -p {tmp_path}/run && cd {tmp_path}/run && echo '{{}}' >run.json; "
         f"trap 'echo \"{manifest}\" >manifest.json; exit 83' TERM; while :; do sleep 0.1; done"
