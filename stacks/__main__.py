@@ -5,10 +5,12 @@ import sys
 import typer
 
 from infra.errors import InfraError, SettingsError
+from stacks.verbs.compare import compare
 from stacks.verbs.down import down
 from stacks.verbs.engine import engine
 from stacks.verbs.logs import logs
 from stacks.verbs.plan import plan
+from stacks.verbs.prices import prices
 from stacks.verbs.pull import pull
 from stacks.verbs.up import up
 from stacks.verbs.watch import watch
@@ -19,7 +21,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Targets that train and detect: look at them before they cost, follow them, end them.",
 )
-for verb in (plan, up, watch, logs, pull, down, engine):
+for verb in (plan, compare, prices, up, watch, logs, pull, down, engine):
     cli.command()(verb)
 
 

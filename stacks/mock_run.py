@@ -59,7 +59,7 @@ class _Recorder(MockMonitor):
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            response = super().RegisterResource(request)
+            response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         finally:
             asyncio.set_event_loop(None)
             loop.close()
