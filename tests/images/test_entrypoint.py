@@ -66,7 +66,7 @@ def test_a_signal_reaches_the_job_and_its_code_comes_back(start) -> None:
 
 
 def test_a_signal_before_the_job_has_a_handler_ends_it_too(start) -> None:
-    process = start("sleep 30", "train")
+    process = start("exec sleep 30", "train")
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 128 + signal.SIGTERM
