@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from app.config.settings import OTHER_VARIABLES, SEAM_VERSION, VARIABLES, load_settings
 from app.exit_codes import ExitCode
+from app.storage import UNFINISHED
+from app.training.manifest import MANIFEST, verify_manifest, write_manifest
+from app.training.run_folder import RECORD
 from infra import outcomes, specs
+from infra.runs import manifest
+from infra.runs.manifest import differences
 from infra.specs import DEVICES, RECIPES, Limits, TrainingJob
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -88,3 +93,29 @@ def test_images_carry_the_seams_version(dockerfile) -> None:
     found = re.findall(rf"{re.escape(specs.SEAM_LABEL)}=\"?(\d+)\"?", dockerfile.read_text())
     assert found
     assert set(found) == {str(SEAM_VERSION)}
+
+
+@pytest.mark.parametrize("change", ["none", "edit", "add", "remove", "unfinished", "hidden"])
+def test_both_sides_judge_a_run_by_its_manifest_alike(tmp_path, change) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "checkpoints" / "step-1.pt").write_bytes(b"weights")
+    write_manifest(tmp_path, complete=True)
+    changed = {
+        "none": tmp_path / "run.json",
+        "edit": tmp_path / "run.json",
+        "add": tmp_path / "more",
+        "remove": tmp_path / "run.json",
+        "unfinished": tmp_path / f"x{UNFINISHED}",
+        "hidden": tmp_path / ".mirror-owner",
+    }[change]
+    if change == "remove":
+        changed.unlink()
+    elif change != "none":
+        changed.write_text("other")
+    assert differences(tmp_path) == verify_manifest(tmp_path)
+    assert bool(differences(tmp_path)) == (change in ("edit", "add", "remove"))
+
+
+def test_both_sides_name_the_files_of_a_run_alike() -> None:
+    assert (manifest.RECORD, manifest.MANIFEST, manifest.UNFINISHED) == (RECORD, MANIFEST, UNFINISHED)
