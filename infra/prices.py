@@ -11,6 +11,9 @@ from infra.errors import PriceError
 FOLDER = Path(__file__).parent / "prices"
 DEVICES = "devices"
 STALE_DAYS = 90
+COLUMNS = (
+    "machine", "gpu", "gpu_count", "vram_gib", "region", "market", "price_usd_per_h", "as_of", "source",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +82,24 @@ def read_peaks(folder: Path = FOLDER) -> dict[str, Peak]:
         except (KeyError, ValueError, TypeError) as error:
             raise PriceError(f"{path.name} line {number}: {error}; mend the row or remove it") from error
     return peaks
+
+
+def write_prices(provider: str, prices: list[Price], folder: Path = FOLDER) -> None:
+    """Replace a provider's table, whole or not at all.
+
+    Raises:
+        PriceError: there is nothing to write, which is no reason to forget what is known.
+    """
+    if not prices:
+        raise PriceError(f"the list of {provider} held none of our machines; the table is left as it is")
+    path = folder / f"{provider}.csv"
+    part = path.with_suffix(".part")
+    with part.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for price in sorted(prices, key=lambda p: (p.machine, p.gpu, p.market)):
+            writer.writerow([getattr(price, name) for name in COLUMNS])
+    part.replace(path)
 
 
 def stale(prices: list[Price], today: date) -> list[str]:

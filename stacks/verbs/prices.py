@@ -10,6 +10,9 @@ from stacks.verbs import options
 
 def prices(
     gpu: Annotated[str, typer.Option(help="Only GPUs whose name holds this.")] = "",
+    refresh: Annotated[
+        str | None, typer.Option(help="First read a provider's own list: azure, or runpod (RUNPOD_API_KEY).")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """List the prices at hand; none of them is a quote."""
@@ -20,6 +23,8 @@ def prices(
     from infra.prices import read_prices, stale
     from stacks.verbs.console import say, say_json
 
+    if refresh is not None:
+        _refresh(refresh)
     known = [p for p in read_prices() if gpu.lower() in p.gpu.lower()]
     warnings = stale(known, datetime.now(UTC).date())
     if as_json:
@@ -36,3 +41,21 @@ def prices(
     say(table)
     for warning in warnings:
         say(f"warning: {warning}")
+
+
+def _refresh(provider: str) -> None:
+    from datetime import UTC, datetime
+
+    import httpx
+
+    from infra.errors import SettingsError
+    from infra.price_lists import REFRESHERS
+    from infra.prices import write_prices
+
+    fetch = REFRESHERS.get(provider)
+    if fetch is None:
+        raise SettingsError(
+            f"--refresh {provider} has no public list here; allowed are {', '.join(REFRESHERS)}"
+        )
+    with httpx.Client(timeout=30.0) as client:
+        write_prices(provider, fetch(client, datetime.now(UTC).date()))

@@ -1,0 +1,18 @@
+"""Providers' own price lists, read into the table: one file a provider that publishes one.
+
+Their answers were tried as the providers document them, from loopback; the live services were not in reach.
+"""
+
+from collections.abc import Callable
+from datetime import date
+
+import httpx
+
+from infra.price_lists import azure, runpod
+from infra.prices import Price
+
+REFRESHERS: dict[str, Callable[[httpx.Client, date], list[Price]]] = {
+    "azure": azure.fetch,
+    "runpod": runpod.fetch,
+}
+"""Reads today's prices of one provider."""

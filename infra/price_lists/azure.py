@@ -1,0 +1,69 @@
+"""Azure's Retail Prices API, public and without a key (learn.microsoft.com, rest/api/cost-management/retail-prices)."""
+
+from datetime import date
+from typing import Any
+
+import httpx
+
+from infra.errors import PriceError
+from infra.prices import Price
+
+ADDRESS = "https://prices.azure.com/api/retail/prices"
+REGION = "eastus"
+SIZES = {
+    "Standard_NC4as_T4_v3": ("T4", 1, 16),
+    "Standard_NC24ads_A100_v4": ("A100 80GB PCIe", 1, 80),
+    "Standard_NC40ads_H100_v5": ("H100 NVL", 1, 94),
+    "Standard_ND96asr_v4": ("A100 40GB", 8, 40),
+}
+"""Size to GPU, count and GB of one."""
+PAGES = 20
+"""A list that goes on for longer is not what was asked for."""
+
+
+def fetch(client: httpx.Client, today: date) -> list[Price]:
+    """On-demand and spot prices of our sizes, Linux.
+
+    Raises:
+        PriceError: the list does not answer as documented.
+    """
+    wanted = " or ".join(f"armSkuName eq '{size}'" for size in SIZES)
+    url = ADDRESS
+    params: dict[str, str] | None = {
+        "$filter": f"armRegionName eq '{REGION}' and priceType eq 'Consumption' and ({wanted})"
+    }
+    found: list[Price] = []
+    try:
+        for _ in range(PAGES):
+            answer = client.get(url, params=params) if params else client.get(url)
+            answer.raise_for_status()
+            content = answer.json()
+            found += [p for item in content["Items"] if (p := _price(item, today)) is not None]
+            url, params = content.get("NextPageLink") or "", None
+            if not url:
+                return found
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise PriceError(
+            f"Azure's price list does not answer as documented ({type(error).__name__})"
+        ) from error
+    raise PriceError(f"Azure's price list has more than {PAGES} pages for four sizes; nothing was changed")
+
+
+def _price(item: dict[str, Any], today: date) -> Price | None:
+    size = item["armSkuName"]
+    # Windows and low priority (the retired kind of spot) are listed beside what we rent.
+    if size not in SIZES or "Windows" in item["productName"] or "Low Priority" in item["skuName"]:
+        return None
+    gpu, count, vram_gib = SIZES[size]
+    return Price(
+        provider="azure",
+        machine=size,
+        gpu=gpu,
+        gpu_count=count,
+        vram_gib=vram_gib,
+        region=item["armRegionName"],
+        market="spot" if "Spot" in item["skuName"] else "on_demand",
+        price_usd_per_h=float(item["retailPrice"]),
+        as_of=today,
+        source=ADDRESS,
+    )

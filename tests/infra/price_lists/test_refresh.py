@@ -1,0 +1,108 @@
+"""Price lists as the providers document them: read whole, or refused with the table left as it was."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from infra.errors import PriceError
+from infra.price_lists import azure, runpod
+from infra.prices import read_prices, write_prices
+
+TODAY = date(2026, 11, 23)
+CONTRACT = Path(__file__).resolve().parents[4] / "shared" / "api" / "runpod-v2.openapi.json"
+
+
+def client(*answers: object) -> httpx.Client:
+    left = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        one = left.pop(0)
+        return one if isinstance(one, httpx.Response) else httpx.Response(200, json=one)
+
+    return httpx.Client(transport=httpx.MockTransport(answer))
+
+
+def item(size: str, usd: float, sku: str = "x", product: str = "Virtual Machines") -> dict:
+    return {
+        "armSkuName": size,
+        "armRegionName": "eastus",
+        "retailPrice": usd,
+        "skuName": sku,
+        "productName": product,
+    }
+
+
+def test_azure_is_read_to_its_last_page() -> None:
+    first = {"Items": [item("Standard_NC4as_T4_v3", 0.5)], "NextPageLink": azure.ADDRESS + "?skip=1"}
+    last = {
+        "Items": [
+            item("Standard_NC24ads_A100_v4", 1.1, "NC24ads Spot"),
+            item("Standard_NC4as_T4_v3", 0.9, product="Virtual Machines Windows"),
+            item("Standard_NC4as_T4_v3", 0.1, "NC4as Low Priority"),
+        ],
+        "NextPageLink": None,
+    }
+    prices = azure.fetch(client(first, last), TODAY)
+    assert [(p.machine, p.market, p.price_usd_per_h) for p in prices] == [
+        ("Standard_NC4as_T4_v3", "on_demand", 0.5),
+        ("Standard_NC24ads_A100_v4", "spot", 1.1),
+    ]
+
+
+@pytest.mark.parametrize("answer", [{"Rows": []}, httpx.Response(500), httpx.Response(200, text="<html>")])
+def test_azure_answers_otherwise(answer) -> None:
+    with pytest.raises(PriceError, match="does not answer as documented"):
+        azure.fetch(client(answer), TODAY)
+
+
+GPU = {"id": "NVIDIA GeForce RTX 4090", "memory": 24, "price": {"secure": 0.7, "community": 0.4}}
+
+
+def test_runpod_is_read_by_market(monkeypatch) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "hush")
+    other = {"id": "NVIDIA Unheard Of", "memory": 1, "price": {"secure": 9}}
+    prices = runpod.fetch(client({"gpus": [GPU, other]}), TODAY)
+    assert [(p.gpu, p.market, p.price_usd_per_h) for p in prices] == [
+        ("RTX 4090", "secure", 0.7),
+        ("RTX 4090", "community", 0.4),
+    ]
+
+
+def test_runpod_without_or_with_a_wrong_key(monkeypatch) -> None:
+    monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
+    with pytest.raises(PriceError, match="needs RUNPOD_API_KEY"):
+        runpod.fetch(client(), TODAY)
+    monkeypatch.setenv("RUNPOD_API_KEY", "hush")
+    with pytest.raises(PriceError, match="does not accept RUNPOD_API_KEY") as caught:
+        runpod.fetch(client(httpx.Response(401)), TODAY)
+    assert "hush" not in str(caught.value)
+
+
+def test_what_we_read_of_runpod_is_in_its_contract(monkeypatch) -> None:
+    if not CONTRACT.is_file():
+        pytest.skip("Runpod's contract is not at hand")
+    document = json.loads(CONTRACT.read_text())
+    answer = document["paths"]["/v2/catalog/gpus"]["get"]["responses"]["200"]["content"]["application/json"]
+    example = answer.get("example") or next(iter(answer["examples"].values()))["value"]
+    registry = Registry().with_resource("urn:rp", Resource(contents=document, specification=DRAFT202012))
+    reference = answer["schema"].get("$ref", "")
+    if reference:
+        schema = {"$ref": f"urn:rp{reference}"}
+        jsonschema.Draft202012Validator(schema, registry=registry).validate(example)
+    monkeypatch.setenv("RUNPOD_API_KEY", "hush")
+    assert runpod.fetch(client(example), TODAY)
+
+
+def test_a_table_is_replaced_whole_or_not_at_all(tmp_path) -> None:
+    prices = azure.fetch(client({"Items": [item("Standard_NC4as_T4_v3", 0.5)]}), TODAY)
+    write_prices("azure", prices, tmp_path)
+    assert read_prices(tmp_path) == prices
+    with pytest.raises(PriceError, match="left as it is"):
+        write_prices("azure", [], tmp_path)
+    assert read_prices(tmp_path) == prices
