@@ -11,6 +11,7 @@ from typing import Any
 
 from infra.prices import Peak, Price
 
+OWN_GPU = "own GPU"
 FORMULA = (
     "images/s = measured images/s x (peak TFLOP/s / measured convolution TFLOP/s ... peak GB/s / measured GB/s), "
     "the smaller first; peaks are seldom reached, so count on the low end"
@@ -37,6 +38,8 @@ class Assumptions:
     usd_per_kwh: float = 0.30
     own_watts: float = 150.0
     own_gpu: str = "RTX 4090"
+    have_own_gpu: bool = False
+    """Whether it is there; only then it is recommended, nobody buys one for a single run."""
     own_gpu_watts: float = 600.0
     """The machine around it included."""
     own_gpu_usd: float = 2000.0
@@ -87,7 +90,7 @@ def compare(
     )
     rows.append(
         _row(
-            "own GPU",
+            OWN_GPU,
             assumed.own_gpu,
             work,
             speed,
@@ -113,7 +116,7 @@ def recommend(rows: Sequence[Row], assumed: Assumptions) -> tuple[Row | None, st
     if own:
         best = min(own, key=lambda r: r.hours[1] if r.hours else 0.0)
         return best, f"it ends within {assumed.patience_hours:g} h and costs nothing but electricity"
-    priced = [r for r in rows if r.usd is not None]
+    priced = [r for r in rows if r.usd is not None and (assumed.have_own_gpu or r.where != OWN_GPU)]
     if not priced:
         return (
             None,

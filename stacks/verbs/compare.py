@@ -18,6 +18,9 @@ def compare(
     usd_per_kwh: Annotated[float, typer.Option(min=0, help="Electricity.")] = 0.30,
     own_watts: Annotated[float, typer.Option(min=0, help="This machine at work.")] = 150.0,
     own_gpu: Annotated[str, typer.Option(help="GPU you have or think of buying.")] = "RTX 4090",
+    have_gpu: Annotated[
+        bool, typer.Option("--have-gpu", help="The own GPU is there: it may be recommended.")
+    ] = False,
     own_gpu_usd: Annotated[float, typer.Option(min=0, help="Its price; 0 if it is paid.")] = 2000.0,
     own_gpu_hours: Annotated[
         float, typer.Option(min=1, help="Hours of use that price is spread over.")
@@ -38,6 +41,7 @@ def compare(
         usd_per_kwh=usd_per_kwh,
         own_watts=own_watts,
         own_gpu=own_gpu,
+        have_own_gpu=have_gpu,
         own_gpu_usd=own_gpu_usd,
         own_gpu_life_hours=own_gpu_hours,
         patience_hours=patience_hours,

@@ -67,6 +67,12 @@ def test_little_work_stays_at_home_and_much_is_rented() -> None:
     assert "lowest" in why
 
 
+def test_a_gpu_of_ones_own_is_recommended_only_where_there_is_one() -> None:
+    made, _ = rows(200_000, 300)
+    assert recommend(made, Assumptions())[0].where != "own GPU"
+    assert recommend(made, Assumptions(have_own_gpu=True))[0].where == "own GPU"
+
+
 def test_what_nobody_measured_and_no_data_sheet_tells_has_no_figure() -> None:
     a10g = next(r for r in rows(1000, 10)[0] if r.device == "A10G")
     assert (a10g.basis, a10g.hours, a10g.usd) == ("not measured", None, None)
