@@ -68,9 +68,12 @@ def test_little_work_stays_at_home_and_much_is_rented() -> None:
 
 
 def test_a_gpu_of_ones_own_is_recommended_only_where_there_is_one() -> None:
-    made, _ = rows(200_000, 300)
+    paid = Assumptions(own_gpu_usd=0.0, have_own_gpu=True)
+    made = compare(
+        images=200_000, epochs=300, measured=[CPU], prices=read_prices(), peaks=read_peaks(), assumed=paid
+    )
+    assert recommend(made, paid)[0].where == "own GPU"
     assert recommend(made, Assumptions())[0].where != "own GPU"
-    assert recommend(made, Assumptions(have_own_gpu=True))[0].where == "own GPU"
 
 
 def test_what_nobody_measured_and_no_data_sheet_tells_has_no_figure() -> None:
