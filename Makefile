@@ -5,9 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.sonarstack-setup
 OUT    ?= demo-out
 # --no-header and --no-emit-index-url: a compiled file names versions only, never where they came from.
-COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
+COMPILE = uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 
-.PHONY: up down plan engine tiles image-cpu image-detect help demo test check lint types format setup requirements clean
+.PHONY: up down plan engine tiles image-cpu image-detect image-cuda image-cloud pin help demo test check lint types format setup requirements clean
 
 help:
 	@echo "make demo    simulate, train, detect, report: about two minutes, no GPU, no account"
@@ -49,6 +49,12 @@ down: $(STAMP)
 engine: $(STAMP)
 	@$(BIN)/python -m stacks engine
 
+image-cuda:
+	docker build -f images/cuda/Dockerfile -t sonarstack:cuda $(BUILD_ARGS) .
+
+image-cloud: image-cuda
+	docker build -f images/cloud/Dockerfile -t sonarstack:cloud $(BUILD_ARGS) .
+
 image-cpu:
 	docker build -f images/cpu/Dockerfile -t sonarstack:cpu $(BUILD_ARGS) .
 
@@ -69,9 +75,16 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# One file an image: requirements.txt has CUDA, -cpu leaves it out, -cloud adds what rented machines need.
 requirements: $(STAMP)
-	$(COMPILE) -o requirements.txt
-	$(COMPILE) --extra dev -o requirements-dev.txt
+	$(COMPILE) --upgrade -o requirements.txt
+	grep -vE '^(nvidia-|cuda-|triton)' requirements.txt > requirements-cpu.txt
+	$(COMPILE) --upgrade -c requirements.txt --extra cloud -o requirements-cloud.txt
+	$(COMPILE) --upgrade -c requirements.txt --extra dev -o requirements-dev.txt
+
+# The digests of the base images, read from their registries.
+pin: $(STAMP)
+	@$(BIN)/python -m stacks pin
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

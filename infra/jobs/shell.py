@@ -24,11 +24,13 @@ mkdir started 2>/dev/null || { rm -f "$variables"; exit 0; }
 for name in $(env | sed -n 's/^\(SONARSTACK_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
 . "./$variables"; rm -f "$variables"
 exec >>"$here/log" 2>&1 </dev/null
-trap 'kill -TERM "$child" 2>/dev/null' TERM INT HUP
+told= child=
+trap 'if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; else told=1; fi' TERM INT HUP
 finish() { echo "$1" >"$here/exit_code.part" && mv "$here/exit_code.part" "$here/exit_code"; }
 cd -- "$cwd" || { finish 1; exit 1; }
 "$@" &
 child=$!
+[ -z "$told" ] || kill -TERM "$child" 2>/dev/null
 echo "$$ $child $(mark $$) $(mark "$child")" >"$here/pid.part" && mv "$here/pid.part" "$here/pid"
 # A signal ends `wait` early; it is over when the child is no more.
 while :; do

@@ -1,6 +1,10 @@
 """What every image of ours must be, read from its Dockerfile."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,17 +24,17 @@ def stages(text: str) -> list[str]:
 
 
 def test_there_are_images() -> None:
-    assert {p.parent.name for p in DOCKERFILES} >= {"cpu", "cuda"}
+    assert {p.parent.name for p in DOCKERFILES} == {"cpu", "cuda", "cloud"}
 
 
 def test_every_base_is_an_argument_whose_default_is_an_exact_tag_of_the_one_place(text) -> None:
     tags = {base["image"] for base in yaml.safe_load((IMAGES / "bases.yaml").read_text()).values()}
-    defaults = re.findall(r"^ARG BASE_IMAGE=(\S+)", text, re.MULTILINE)
-    assert defaults
-    assert set(defaults) <= tags
+    bases = dict(re.findall(r"^ARG (BASE_IMAGE|CUDA_IMAGE)=(\S+)", text, re.MULTILINE))
+    # The cloud image stands on our own CUDA image, every other on a base of the one place.
+    assert bases == {"CUDA_IMAGE": "sonarstack:cuda"} or set(bases.values()) <= tags
     assert all(":" in tag and not tag.endswith(":latest") for tag in tags)
     named = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
-    assert set(stages(text)) - named == {"${BASE_IMAGE}"}
+    assert set(stages(text)) - named == {f"${{{name}}}" for name in bases}
 
 
 def test_a_digest_is_one_or_is_said_to_be_unresolved() -> None:
@@ -47,12 +51,33 @@ def test_nothing_runs_as_root(text) -> None:
 
 def test_the_result_is_made_in_stages_without_compilers(text) -> None:
     assert len(stages(text)) > 1
-    assert not re.search(r"build-essential|\bgcc\b|apt-get", text)
+    assert not re.search(r"build-essential|\bgcc\b|-dev\b", text)
+    for install in re.findall(r"apt-get install [^&;]+", text):
+        assert "--no-install-recommends" in install
+    assert text.count("apt-get install") <= 1
 
 
 def test_no_secret_and_no_index_is_written_down(text) -> None:
     assert not re.search(r"(?i)(password|token|secret|api_?key)\s*=", text)
     assert not re.search(r"https?://", text)
+
+
+def test_a_known_linter_finds_nothing() -> None:
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run([hadolint, *map(str, DOCKERFILES)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_pins_of_the_images_agree() -> None:
+    gpu, cpu, cloud = (
+        set((IMAGES.parent / f"requirements{kind}.txt").read_text().splitlines())
+        for kind in ("", "-cpu", "-cloud")
+    )
+    assert cpu < gpu < cloud
+    assert all(line.startswith(("nvidia-", "cuda-", "triton")) for line in gpu - cpu)
+    assert not any("://" in line for line in cloud)
 
 
 def test_health_and_labels(text) -> None:

@@ -1,5 +1,7 @@
 """The entrypoint on its own, with a stand-in for python."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -25,14 +27,17 @@ def start(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         started.append(process)
         return process
 
     yield run
     for process in started:
-        process.kill()
-        process.communicate()
+        # The whole session: what it started holds its pipes open.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=10)
 
 
 @pytest.mark.parametrize("code", [0, 1, 80, 83])
