@@ -7,6 +7,7 @@ InfraError
 +-- JobError        a job did not start, failed, or cannot be found
 +-- RunHomeError    a run could not be brought home whole
 +-- PriceError      a price table is damaged, or a price list does not answer
++-- RegistryError   a container registry does not answer, or has no such image
 +-- EngineError     the pulumi program is missing, or ended with an error
 """
 
@@ -37,6 +38,10 @@ class RunHomeError(InfraError):
 
 class PriceError(InfraError):
     """A price table is damaged, or a provider's price list does not answer."""
+
+
+class RegistryError(InfraError):
+    """A container registry does not answer, or has no such image."""
 
 
 class EngineError(InfraError):

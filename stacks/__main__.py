@@ -9,6 +9,7 @@ from stacks.verbs.compare import compare
 from stacks.verbs.down import down
 from stacks.verbs.engine import engine
 from stacks.verbs.logs import logs
+from stacks.verbs.pin import pin
 from stacks.verbs.plan import plan
 from stacks.verbs.prices import prices
 from stacks.verbs.pull import pull
@@ -21,7 +22,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Targets that train and detect: look at them before they cost, follow them, end them.",
 )
-for verb in (plan, compare, prices, up, watch, logs, pull, down, engine):
+for verb in (plan, compare, prices, up, watch, logs, pull, down, engine, pin):
     cli.command()(verb)
 
 

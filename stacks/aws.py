@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.budget import Rates
 from infra.errors import SettingsError
-from stacks.target_settings import AwsSettings
+from stacks.configs import AwsSettings
 
 ENDPOINT_USD_PER_H = 0.01
 ENDPOINTS = 10

@@ -5,8 +5,8 @@ from typing import Any
 
 import pulumi
 
+from stacks.configs import StackSettings
 from stacks.money import money_of
-from stacks.target_settings import StackSettings
 
 
 def deploy(settings: StackSettings, stack: str) -> None:

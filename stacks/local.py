@@ -18,7 +18,7 @@ from infra.local.network import LocalNetwork, LocalNetworkArgs
 from infra.local.server import GpuServer, GpuServerArgs
 from infra.naming import resource_name, stamp, tags
 from infra.provider.resources import LocalProcess, TrainingRun
-from stacks.target_settings import LocalSettings
+from stacks.configs import LocalSettings
 
 __all__ = ["deploy", "describe", "program_to_plan", "rates"]
 PROJECT = Path(__file__).resolve().parents[1]

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from infra.budget import WorstCase, check, worst_case
-from stacks.target_settings import StackSettings
+from stacks.configs import StackSettings
 
 
 def money_of(settings: StackSettings) -> WorstCase:

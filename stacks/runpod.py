@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.budget import Rates
 from infra.errors import SettingsError
-from stacks.target_settings import RunpodSettings
+from stacks.configs import RunpodSettings
 
 DISK_USD_PER_GIB_MONTH = 0.10
 VOLUME_USD_PER_GIB_MONTH = 0.07

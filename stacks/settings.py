@@ -1,7 +1,7 @@
 """A stack's settings: the one place that reads pulumi.Config, and tells every mistake at once.
 
 Keys are `sonarstack:camelCase`; a key that means the same has the same name on every target. Each target adds its own
-in stacks/target_settings.py.
+in stacks/configs/.
 """
 
 import json
@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from infra.errors import SettingsError
-from stacks.target_settings import TARGETS, StackSettings
+from stacks.configs import TARGETS, StackSettings
 
 PREFIX = "sonarstack:"
 STAND_INS = {"dataUrl": "tiles", "maxUsdPerH": 1.0}

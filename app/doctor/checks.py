@@ -67,7 +67,8 @@ def _python() -> Check:
 
 def _packages() -> Iterator[Check]:
     for name in NEEDED:
-        found = _version(name)
+        # Servers have the same OpenCV without OpenGL, under another name.
+        found = _version(name) or _version(f"{name}-headless")
         state = State.OK if found else State.MISSING
         yield Check(
             name=name, state=state, detail=found or "not installed", advice="" if found else "run make setup"

@@ -228,7 +228,9 @@ def stop_job(machine):
         os.kill(child, signal.SIGTERM)
     except (OSError, ValueError, IndexError):
         return
-    until = max(time.time() + HOLDS_NO_MORE_S, min(machine.lease_until, time.time()) + machine.hard_stop_s * 0.8)
+    until = max(
+        time.time() + HOLDS_NO_MORE_S, min(machine.lease_until, time.time()) + machine.hard_stop_s * 0.8
+    )
     while machine.exit_code() is None and time.time() < until:
         time.sleep(0.2)
 
@@ -300,11 +302,12 @@ def leave(services, watchdog):
 def reap(services):
     """Process 1 inherits what others leave behind; what is ours is left to its owner."""
     ours = {process.pid for process in services.running.values()}
-    for name in os.listdir("/proc") if os.getpid() == 1 else ():
+    for process in Path("/proc").iterdir() if os.getpid() == 1 else ():
+        name = process.name
         if not name.isdigit() or int(name) in ours:
             continue
         try:
-            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
             if fields[0] == "Z" and fields[1] == "1":
                 os.waitpid(int(name), os.WNOHANG)
         except (OSError, IndexError):

@@ -28,7 +28,10 @@ def test_there_are_images() -> None:
 
 
 def test_every_base_is_an_argument_whose_default_is_an_exact_tag_of_the_one_place(text) -> None:
-    tags = {base["image"] for base in yaml.safe_load((IMAGES / "bases.yaml").read_text()).values()}
+    tags = {
+        base["image"] if base["digest"] == "unresolved" else f"{base['image']}@{base['digest']}"
+        for base in yaml.safe_load((IMAGES / "bases.yaml").read_text()).values()
+    }
     bases = dict(re.findall(r"^ARG (BASE_IMAGE|CUDA_IMAGE)=(\S+)", text, re.MULTILINE))
     # The cloud image stands on our own CUDA image, every other on a base of the one place.
     assert bases == {"CUDA_IMAGE": "sonarstack:cuda"} or set(bases.values()) <= tags

@@ -1,4 +1,4 @@
-"""The rented machine's program: real processes, a real sshd, and a provider on loopback that writes down what it is asked."""
+"""The rented machine's program: real processes, a real sshd, and a provider on loopback that notes questions."""
 
 import json
 import os
@@ -191,7 +191,9 @@ def test_a_signal_stops_the_job_and_leaves_nothing_behind(tmp_path, start) -> No
 
 
 def test_a_restarted_container_takes_the_job_up_again(tmp_path, start) -> None:
-    folder = job(tmp_path, again=f"mkdir {tmp_path}/job/started; echo resumed > {tmp_path}/resumed", pid="1 1 x x")
+    folder = job(
+        tmp_path, again=f"mkdir {tmp_path}/job/started; echo resumed > {tmp_path}/resumed", pid="1 1 x x"
+    )
     (folder / "started").mkdir()
     start(SONARSTACK_MACHINE_LEASE_UNTIL=time.time() + 600)
     until(lambda: (tmp_path / "resumed").exists())
@@ -225,7 +227,16 @@ def test_ssh_by_key_only_and_the_host_key_is_told(tmp_path, start) -> None:
         options = [f"UserKnownHostsFile={tmp_path}/known", "StrictHostKeyChecking=yes", "BatchMode=yes",
                    "IdentitiesOnly=yes", f"IdentityFile={tmp_path}/{identity}"]  # fmt: skip
         return subprocess.run(
-            ["ssh", "-F", "none", *[w for o in options for w in ("-o", o)], "-p", str(port), "127.0.0.1", *words],
+            [
+                "ssh",
+                "-F",
+                "none",
+                *[w for o in options for w in ("-o", o)],
+                "-p",
+                str(port),
+                "127.0.0.1",
+                *words,
+            ],
             capture_output=True,
             text=True,
             timeout=20,

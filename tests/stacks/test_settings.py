@@ -7,8 +7,8 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from infra.errors import SettingsError
+from stacks.configs import TARGETS, AwsSettings, LocalSettings, RunpodSettings
 from stacks.settings import parse_settings, parse_words, read_pulumi_config, read_stack_file
-from stacks.target_settings import TARGETS, AwsSettings, LocalSettings, RunpodSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = {"target": "local", "dataUrl": "tiles"}
