@@ -15,6 +15,7 @@ from infra.local.host import DATA, RUNS, TrainingContainer, TrainingContainerArg
 from infra.local.image import TrainerImage, TrainerImageArgs
 from infra.local.machine import Machine
 from infra.local.network import LocalNetwork, LocalNetworkArgs
+from infra.local.seam_label import check_seam
 from infra.local.server import GpuServer, GpuServerArgs
 from infra.naming import resource_name, stamp, tags
 from infra.provider.resources import LocalProcess, TrainingRun
@@ -65,6 +66,10 @@ def _container(
     # A label is what replaces the container, and with it the job, when another run is asked for.
     rerun = {"org.sonarstack.rerun": settings.rerun} if settings.rerun else {}
     network = LocalNetwork("network", LocalNetworkArgs(docker_name=mark, labels=labels))
+    if settings.image:
+        remark = check_seam(settings.image, machine.labels(docker.address, settings.image))
+        if remark:
+            pulumi.log.info(remark)
     image = settings.image or _image(settings, stack, docker.architecture, docker.address, gpus.gpus)
     inside = f"{RUNS}/{stack}"
     job = settings.job(data=DATA if data else settings.data_url)

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -47,6 +47,27 @@ def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
     Raises:
         DockerError: no answer, no right to ask, or a kind of address that cannot be asked.
     """
+    info = _get(address, "/info", timeout_s)
+    if info is None:
+        raise DockerError(f"Docker at {address} answers 404, not its facts; is it a Docker?")
+    return _facts(address, info)
+
+
+def image_labels(address: str, image: str, *, timeout_s: float = 5.0) -> Mapping[str, str] | None:
+    """The labels of an image that Docker has; None if it has to be pulled first.
+
+    Raises:
+        DockerError: as `ask_docker`.
+    """
+    answer = _get(address, f"/images/{quote(image, safe='/:@')}/json", timeout_s)
+    if answer is None:
+        return None
+    config = answer.get("Config")
+    return (config.get("Labels") if isinstance(config, Mapping) else None) or {}
+
+
+def _get(address: str, path: str, timeout_s: float) -> Mapping[str, object] | None:
+    """One answer of the engine's API; None for 404."""
     parts = urlsplit(address)
     if parts.scheme == "unix":
         _knock(address, parts.path, timeout_s)
@@ -57,9 +78,11 @@ def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
         raise DockerError(f"Docker at {address} cannot be asked; give unix:///path or tcp://host:port")
     try:
         with httpx.Client(transport=transport, base_url=base, timeout=timeout_s) as client:
-            answer = client.get("/info")
+            answer = client.get(path)
+            if answer.status_code == 404:
+                return None
             answer.raise_for_status()
-            info = answer.json()
+            return dict(answer.json())
     except httpx.HTTPStatusError as error:
         raise DockerError(
             f"Docker at {address} answers {error.response.status_code}, not its facts; is it a Docker?"
@@ -68,7 +91,6 @@ def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
         raise DockerError(
             f"Docker does not answer at {address} ({type(error).__name__}); {ADVICE}"
         ) from error
-    return _facts(address, info)
 
 
 def _knock(address: str, path: str, timeout_s: float) -> None:

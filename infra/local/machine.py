@@ -1,11 +1,12 @@
 """What this machine is, as far as the local target must know before it declares anything."""
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import DockerError
-from infra.local.docker_engine import DockerFacts, ask_docker, docker_address
+from infra.local.docker_engine import DockerFacts, ask_docker, docker_address, image_labels
 
 IMAGE_UID = 10001
 """The images' own user, who runs the job when this machine's user is root."""
@@ -20,6 +21,8 @@ class Machine:
     """Why Docker is missing, and what to do."""
     uid: int = IMAGE_UID
     gid: int = IMAGE_UID
+    labels: Callable[[str, str], Mapping[str, str] | None] = image_labels
+    """Asked for an image's labels with the address of Docker and the image's name."""
 
     @classmethod
     def look(cls, docker_host: str | None) -> "Machine":
@@ -47,6 +50,7 @@ class Machine:
         """The same with a Docker that is taken for granted, for looking at what would be made."""
         if self.docker is not None:
             return self
+        # Nothing is known of its images either.
         assumed = DockerFacts(
             address=docker_address(docker_host),
             version="",
@@ -55,7 +59,13 @@ class Machine:
             memory_gib=0,
             gpu=False,
         )
-        return Machine(docker=assumed, problem=self.problem, uid=self.uid, gid=self.gid)
+        return Machine(
+            docker=assumed,
+            problem=self.problem,
+            uid=self.uid,
+            gid=self.gid,
+            labels=lambda _address, _image: None,
+        )
 
     def prepare_folder(self, folder: Path) -> None:
         """Make a folder that the job's user can write, before Docker makes one that only root can."""

@@ -8,6 +8,7 @@ from infra.errors import DockerError, SettingsError
 from infra.local.docker_engine import DockerFacts, ask_docker
 from infra.local.gpu import choose_gpus
 from infra.local.machine import Machine
+from infra.specs import SEAM_LABEL, SEAM_VERSION
 from stacks import local
 from stacks.mock_run import declare
 from stacks.settings import parse_settings
@@ -82,10 +83,24 @@ def test_remote_data_opens_the_way_out_and_mounts_nothing(tmp_path) -> None:
     assert "SONARSTACK_DATA_URL=s3://bucket/tiles" in inputs["envs"]
 
 
-def test_an_image_of_ones_own_is_not_built(tmp_path) -> None:
-    made = declared(tmp_path, image="mine@sha256:1")
+def with_labels(labels: dict[str, str] | None) -> Machine:
+    return Machine(docker=DOCKER, uid=1, gid=1, labels=lambda _address, _image: labels)
+
+
+@pytest.mark.parametrize("labels", [{SEAM_LABEL: str(SEAM_VERSION)}, None])
+def test_an_image_of_ones_own_is_not_built(tmp_path, labels) -> None:
+    made = declared(tmp_path, with_labels(labels), image="mine@sha256:1")
     assert made["training-container"].inputs["image"] == "mine@sha256:1"
     assert "image-build" not in made
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [({}, "has no label org.sonarstack.seam"), ({SEAM_LABEL: "0"}, "says org.sonarstack.seam=0")],
+)
+def test_an_image_of_another_seam_is_refused_before_anything_is_made(tmp_path, labels, says) -> None:
+    with pytest.raises(SettingsError, match=f"image='mine:1' {says}, this stack speaks version 1; build it"):
+        declared(tmp_path, with_labels(labels), image="mine:1")
 
 
 def test_another_run_has_another_folder_and_another_container(tmp_path) -> None:

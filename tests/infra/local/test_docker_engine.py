@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from infra.errors import DockerError
-from infra.local.docker_engine import SYSTEM_SOCKET, ask_docker, docker_address
+from infra.local.docker_engine import SYSTEM_SOCKET, ask_docker, docker_address, image_labels
 
 INFO = {
     "ServerVersion": "28.2",
@@ -72,6 +72,16 @@ def test_something_else_on_the_socket(docker) -> None:
         ask_docker(address)
 
 
+def test_labels_of_an_image_that_is_there_and_of_one_that_is_not(docker) -> None:
+    address, answer = docker
+    answer["info"] = {"Config": {"Labels": {"a": "b"}}}
+    assert image_labels(address, "mine:1") == {"a": "b"}
+    answer["info"] = {"Config": {"Labels": None}}
+    assert image_labels(address, "mine:1") == {}
+    answer["status"] = 404
+    assert image_labels(address, "mine:1") is None
+
+
 def test_the_setting_comes_before_the_variable() -> None:
     assert docker_address("unix:///a", {"DOCKER_HOST": "unix:///b"}) == "unix:///a"
     assert docker_address(None, {"DOCKER_HOST": "unix:///b"}) == "unix:///b"
@@ -88,3 +98,4 @@ def test_the_real_one() -> None:
         pytest.skip(f"Docker does not answer: {error}")
     assert facts.version
     assert facts.cores > 0
+    assert image_labels(SYSTEM_SOCKET, "sonarstack/no-such-image:ever") is None
