@@ -75,12 +75,12 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# One file an image: requirements.txt has CUDA, -cpu leaves it out, -cloud adds what rented machines need.
+# The largest set first: what it can agree on (protobuf, which pulumi holds back) is what the images get, one file each.
 requirements: $(STAMP)
-	$(COMPILE) --upgrade -o requirements.txt
+	$(COMPILE) --upgrade --extra dev -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt -o requirements.txt
 	grep -vE '^(nvidia-|cuda-|triton)' requirements.txt > requirements-cpu.txt
-	$(COMPILE) --upgrade -c requirements.txt --extra cloud -o requirements-cloud.txt
-	$(COMPILE) --upgrade -c requirements.txt --extra dev -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt --extra cloud -o requirements-cloud.txt
 
 # The digests of the base images, read from their registries.
 pin: $(STAMP)
