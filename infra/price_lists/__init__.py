@@ -8,11 +8,13 @@ from datetime import date
 
 import httpx
 
-from infra.price_lists import azure, runpod
+from infra.price_lists import azure, lambda_cloud, runpod, vast
 from infra.prices import Price
 
 REFRESHERS: dict[str, Callable[[httpx.Client, date], list[Price]]] = {
     "azure": azure.fetch,
+    "lambda": lambda_cloud.fetch,
     "runpod": runpod.fetch,
+    "vast": vast.fetch,
 }
 """Reads today's prices of one provider."""

@@ -15,6 +15,10 @@ def compare(
     measured: Annotated[
         Path | None, typer.Option(help="What `python -m app benchmark --json-file FILE` wrote.")
     ] = None,
+    set_up_minutes_own: Annotated[float, typer.Option(min=0, help="Until an own machine trains.")] = 1.0,
+    set_up_minutes_rented: Annotated[
+        float, typer.Option(min=0, help="Until a rented one does: machine, image, upload.")
+    ] = 10.0,
     usd_per_kwh: Annotated[float, typer.Option(min=0, help="Electricity.")] = 0.30,
     own_watts: Annotated[float, typer.Option(min=0, help="This machine at work.")] = 150.0,
     own_gpu: Annotated[str, typer.Option(help="GPU you have or think of buying.")] = "RTX 4090",
@@ -38,6 +42,8 @@ def compare(
     from stacks.verbs.console import say, say_json
 
     assumed = Assumptions(
+        set_up_minutes_own=set_up_minutes_own,
+        set_up_minutes_rented=set_up_minutes_rented,
         usd_per_kwh=usd_per_kwh,
         own_watts=own_watts,
         own_gpu=own_gpu,

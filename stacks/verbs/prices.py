@@ -11,7 +11,10 @@ from stacks.verbs import options
 def prices(
     gpu: Annotated[str, typer.Option(help="Only GPUs whose name holds this.")] = "",
     refresh: Annotated[
-        str | None, typer.Option(help="First read a provider's own list: azure, or runpod (RUNPOD_API_KEY).")
+        str | None,
+        typer.Option(
+            help="First read a provider's own list: azure, vast, lambda (LAMBDA_API_KEY), runpod (RUNPOD_API_KEY)."
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from infra.errors import PriceError
-from infra.price_lists import azure, runpod
+from infra.price_lists import azure, lambda_cloud, runpod, vast
 from infra.prices import read_prices, write_prices
 
 TODAY = date(2026, 11, 23)
@@ -97,6 +97,54 @@ def test_what_we_read_of_runpod_is_in_its_contract(monkeypatch) -> None:
         jsonschema.Draft202012Validator(schema, registry=registry).validate(example)
     monkeypatch.setenv("RUNPOD_API_KEY", "hush")
     assert runpod.fetch(client(example), TODAY)
+
+
+def test_lambda_lists_what_it_lists(monkeypatch) -> None:
+    monkeypatch.setenv("LAMBDA_API_KEY", "hush")
+    one = {"instance_type": {"name": "gpu_1x_a100_sxm4", "price_cents_per_hour": 199}}
+    prices = lambda_cloud.fetch(client({"data": {"gpu_1x_a100_sxm4": one, "cpu_4x": one}}), TODAY)
+    assert [(p.machine, p.gpu, p.price_usd_per_h) for p in prices] == [
+        ("gpu_1x_a100_sxm4", "A100 40GB", 1.99)
+    ]
+    with pytest.raises(PriceError, match="does not accept LAMBDA_API_KEY") as caught:
+        lambda_cloud.fetch(client(httpx.Response(403)), TODAY)
+    assert "hush" not in str(caught.value)
+    with pytest.raises(PriceError, match="does not answer as documented"):
+        lambda_cloud.fetch(client({"data": {"gpu_1x_a100_sxm4": {}}}), TODAY)
+    monkeypatch.delenv("LAMBDA_API_KEY")
+    with pytest.raises(PriceError, match="needs LAMBDA_API_KEY"):
+        lambda_cloud.fetch(client(), TODAY)
+
+
+def market(offers: dict[tuple[str, str], list[dict]]) -> httpx.Client:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        return httpx.Response(200, json={"offers": offers.get((asked["type"], asked["gpu_name"]["eq"]), [])})
+
+    return httpx.Client(transport=httpx.MockTransport(answer))
+
+
+def test_vast_is_the_median_of_machines_with_the_memory_that_is_meant() -> None:
+    small, large = {"dph_total": 0.1, "gpu_ram": 40536}, {"dph_total": 1.5, "gpu_ram": 81920}
+    asked = [{"dph_total": usd, "gpu_ram": 24564} for usd in (0.3, 0.9, 0.4)]
+    bids = [{"min_bid": usd, "gpu_ram": 24564} for usd in (0.1, 0.2, 0.2)]
+    offers = {
+        ("on-demand", "RTX 4090"): asked,
+        ("bid", "RTX 4090"): bids,
+        ("on-demand", "A100 SXM4"): [small, small, small, large, large, large],
+        ("on-demand", "L4"): [{"dph_total": 0.3, "gpu_ram": 23034}] * 2,
+    }
+    prices = vast.fetch(market(offers), TODAY)
+    assert [(p.gpu, p.market, p.price_usd_per_h) for p in prices] == [
+        ("RTX 4090", "on_demand", 0.4),
+        ("A100 80GB SXM", "on_demand", 1.5),
+        ("RTX 4090", "spot", 0.2),
+    ]
+
+
+def test_vast_answers_otherwise() -> None:
+    with pytest.raises(PriceError, match="does not answer as documented"):
+        vast.fetch(client({"success": False}), TODAY)
 
 
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path) -> None:
