@@ -1,77 +1,35 @@
 """The local target through the real engine, as a process: preview, up, up again, another job, a failure, destroy."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from infra.runs.manifest import differences
+from tests.engine.stack import MARKS, PROJECT, Engine, make_tiles
 
-PROJECT = Path(__file__).resolve().parents[2]
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        shutil.which("pulumi") is None, reason="the pulumi program is not on PATH (make engine)"
-    ),
-]
-
-
-class Engine:
-    """A stack of its own in a folder of its own, with the project's code."""
-
-    def __init__(self, folder: Path, data: Path) -> None:
-        self.folder = folder
-        for name in ("infra", "stacks", "images", "app", "__main__.py", "Pulumi.yaml"):
-            (folder / name).symlink_to(PROJECT / name)
-        (folder / ".venv").symlink_to(Path(sys.prefix))
-        (folder / "Pulumi.test.yaml").write_text(
-            "config:\n  sonarstack:target: local\n  sonarstack:mode: process\n  sonarstack:recipe: smoke\n"
-            f"  sonarstack:dataUrl: {data}\n  sonarstack:home: {folder / 'run'}\n"
-            '  sonarstack:trainArguments: ["--epochs", "1", "--val-fraction", "0.3"]\n'
-        )
-        assert self("stack", "select", "--create", "test").returncode == 0
-
-    def __call__(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
-        return subprocess.run(
-            ["pulumi", *words, "--non-interactive"],
-            cwd=self.folder,
-            env={**kept, "PULUMI_CONFIG_PASSPHRASE": "x", "PULUMI_SKIP_UPDATE_CHECK": "true", **variables},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    def up(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self("up", "--yes", "--skip-preview", "--stack", "test", *words)
-
-    def outputs(self) -> dict:
-        return json.loads(self("stack", "output", "--json", "--stack", "test").stdout)
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "tiles"
-    subprocess.run(
-        [sys.executable, "-m", "app", "simulate", "--tiles", "40", "--out", str(folder), "--size-px", "128"],
-        check=True,
-        capture_output=True,
-        cwd=PROJECT,
-    )
-    return folder
+    return make_tiles(tmp_path_factory.mktemp("data") / "tiles")
 
 
 @pytest.fixture
 def engine(tmp_path, tiles):
-    made = Engine(tmp_path, tiles)
+    made = Engine(
+        tmp_path,
+        {
+            "target": "local",
+            "mode": "process",
+            "recipe": "smoke",
+            "dataUrl": str(tiles),
+            "home": str(tmp_path / "run"),
+            "trainArguments": ["--epochs", "1", "--val-fraction", "0.3"],
+        },
+    )
     yield made
-    made("destroy", "--yes", "--stack", "test", SONARSTACK_DISCARD_RESULTS="1")
+    made.destroy(SONARSTACK_DISCARD_RESULTS="1")
 
 
 def test_a_training_from_preview_to_destroy(engine) -> None:
