@@ -8,10 +8,11 @@ from datetime import date
 
 import httpx
 
-from infra.price_lists import azure, lambda_cloud, runpod, vast
+from infra.price_lists import aws, azure, lambda_cloud, runpod, vast
 from infra.prices import Price
 
 REFRESHERS: dict[str, Callable[[httpx.Client, date], list[Price]]] = {
+    "aws": aws.fetch,
     "azure": azure.fetch,
     "lambda": lambda_cloud.fetch,
     "runpod": runpod.fetch,

@@ -13,7 +13,8 @@ def prices(
     refresh: Annotated[
         str | None,
         typer.Option(
-            help="First read a provider's own list: azure, vast, lambda (LAMBDA_API_KEY), runpod (RUNPOD_API_KEY)."
+            help="First read a provider's own list: aws, azure, vast; with a key: lambda (LAMBDA_API_KEY), "
+            "runpod (RUNPOD_API_KEY)."
         ),
     ] = None,
     as_json: options.Json = False,

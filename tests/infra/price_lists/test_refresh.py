@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from infra.errors import PriceError
-from infra.price_lists import azure, lambda_cloud, runpod, vast
+from infra.price_lists import aws, azure, lambda_cloud, runpod, vast
 from infra.prices import read_prices, write_prices
 
 TODAY = date(2026, 11, 23)
@@ -145,6 +145,29 @@ def test_vast_is_the_median_of_machines_with_the_memory_that_is_meant() -> None:
 def test_vast_answers_otherwise() -> None:
     with pytest.raises(PriceError, match="does not answer as documented"):
         vast.fetch(client({"success": False}), TODAY)
+
+
+def aws_list(*rows: dict[str, str]) -> httpx.Response:
+    names = ["SKU", "Instance Type", "PricePerUnit", *aws.WANTED]
+    lines = ['"FormatVersion","v1.0"', ",".join(f'"{n}"' for n in names)]
+    lines += [",".join(f'"{row.get(n, aws.WANTED.get(n, ""))}"' for n in names) for row in rows]
+    return httpx.Response(200, text="\n".join(lines))
+
+
+def test_aws_is_what_we_rent_of_each_type_and_nothing_else() -> None:
+    one = {"Instance Type": "g6.xlarge", "PricePerUnit": "0.8048000000"}
+    others = [{**one, name: "other", "PricePerUnit": "9"} for name in aws.WANTED]
+    unknown = {**one, "Instance Type": "m7i.large"}
+    prices = aws.fetch(client(aws_list(*others, one, unknown)), TODAY)
+    assert [(p.machine, p.gpu, p.price_usd_per_h) for p in prices] == [("g6.xlarge", "L4", 0.8048)]
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(403), httpx.Response(200, text="<html>"), httpx.Response(200, text='"SKU"\nx')]
+)
+def test_aws_answers_otherwise(answer) -> None:
+    with pytest.raises(PriceError, match="AWS's price list does not answer as documented"):
+        aws.fetch(client(answer), TODAY)
 
 
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path) -> None:
