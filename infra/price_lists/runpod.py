@@ -1,14 +1,14 @@
 """Runpod's catalogue (REST v2, GET /v2/catalog/gpus); needs RUNPOD_API_KEY."""
 
-import os
 from datetime import date
 
 import httpx
 
 from infra.errors import PriceError
 from infra.prices import Price
+from infra.runpod.client import DEFAULT_ADDRESS, RunpodClient
+from infra.runpod.errors import RunpodError
 
-DEFAULT_ADDRESS = "https://api.runpod.io/v2"
 MODELS = {
     "NVIDIA GeForce RTX 3090": "RTX 3090",
     "NVIDIA GeForce RTX 4090": "RTX 4090",
@@ -30,38 +30,29 @@ def fetch(client: httpx.Client, today: date) -> list[Price]:
     Raises:
         PriceError: no key, or the catalogue does not answer as its contract says.
     """
-    key = os.environ.get("RUNPOD_API_KEY")
-    if not key:
-        raise PriceError(
-            "Runpod's catalogue needs RUNPOD_API_KEY; set it, or look at the prices in the console"
-        )
-    address = os.environ.get("RUNPOD_REST_V2_API_URL", DEFAULT_ADDRESS).rstrip("/") + "/catalog/gpus"
-    found = []
     try:
-        answer = client.get(address, headers={"Authorization": f"Bearer {key}"})
-        if answer.status_code in (401, 403):
-            raise PriceError("Runpod does not accept RUNPOD_API_KEY; make a new one in the console")
-        answer.raise_for_status()
-        for gpu in answer.json()["gpus"]:
-            for market in ("secure", "community"):
-                usd = gpu["price"].get(market)
-                if gpu["id"] in MODELS and usd:
-                    found.append(
-                        Price(
-                            provider="runpod",
-                            machine="pod",
-                            gpu=MODELS[gpu["id"]],
-                            gpu_count=1,
-                            vram_gib=int(gpu["memory"]),
-                            region="any",
-                            market=market,
-                            price_usd_per_h=float(usd),
-                            as_of=today,
-                            source=DEFAULT_ADDRESS + "/catalog/gpus",
-                        )
-                    )
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        with RunpodClient(http=client) as runpod:
+            catalogue = runpod.gpus()
+    except (RunpodError, ValueError, KeyError, TypeError) as error:
         raise PriceError(
-            f"Runpod's catalogue does not answer as documented ({type(error).__name__})"
+            str(error)
+            if isinstance(error, RunpodError)
+            else "Runpod's catalogue does not answer as documented"
         ) from error
-    return found
+    return [
+        Price(
+            provider="runpod",
+            machine="pod",
+            gpu=MODELS[gpu.id],
+            gpu_count=1,
+            vram_gib=gpu.memory_gb,
+            region="any",
+            market=market,
+            price_usd_per_h=usd,
+            as_of=today,
+            source=DEFAULT_ADDRESS + "/catalog/gpus",
+        )
+        for gpu in catalogue
+        for market, usd in (("secure", gpu.secure_usd_per_h), ("community", gpu.community_usd_per_h))
+        if gpu.id in MODELS and usd
+    ]

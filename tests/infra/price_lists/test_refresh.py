@@ -61,12 +61,19 @@ def test_azure_answers_otherwise(answer) -> None:
         azure.fetch(client(answer), TODAY)
 
 
-GPU = {"id": "NVIDIA GeForce RTX 4090", "memory": 24, "price": {"secure": 0.7, "community": 0.4}}
+GPU = {
+    "id": "NVIDIA GeForce RTX 4090",
+    "name": "RTX 4090",
+    "memory": 24,
+    "secure": True,
+    "community": True,
+    "price": {"secure": 0.7, "community": 0.4},
+}
 
 
 def test_runpod_is_read_by_market(monkeypatch) -> None:
     monkeypatch.setenv("RUNPOD_API_KEY", "hush")
-    other = {"id": "NVIDIA Unheard Of", "memory": 1, "price": {"secure": 9}}
+    other = {**GPU, "id": "NVIDIA Unheard Of"}
     prices = runpod.fetch(client({"gpus": [GPU, other]}), TODAY)
     assert [(p.gpu, p.market, p.price_usd_per_h) for p in prices] == [
         ("RTX 4090", "secure", 0.7),
@@ -79,7 +86,7 @@ def test_runpod_without_or_with_a_wrong_key(monkeypatch) -> None:
     with pytest.raises(PriceError, match="needs RUNPOD_API_KEY"):
         runpod.fetch(client(), TODAY)
     monkeypatch.setenv("RUNPOD_API_KEY", "hush")
-    with pytest.raises(PriceError, match="does not accept RUNPOD_API_KEY") as caught:
+    with pytest.raises(PriceError, match="set RUNPOD_API_KEY to a key of the console") as caught:
         runpod.fetch(client(httpx.Response(401)), TODAY)
     assert "hush" not in str(caught.value)
 
