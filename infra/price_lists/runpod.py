@@ -33,12 +33,8 @@ def fetch(client: httpx.Client, today: date) -> list[Price]:
     try:
         with RunpodClient(http=client) as runpod:
             catalogue = runpod.gpus()
-    except (RunpodError, ValueError, KeyError, TypeError) as error:
-        raise PriceError(
-            str(error)
-            if isinstance(error, RunpodError)
-            else "Runpod's catalogue does not answer as documented"
-        ) from error
+    except RunpodError as error:
+        raise PriceError(str(error)) from error
     return [
         Price(
             provider="runpod",

@@ -5,21 +5,34 @@ its own unique name before it is asked for again.
 """
 
 import os
-import random
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from infra.runpod.errors import KeyRefusedError, MissingError, ServiceError, from_answer
-from infra.runpod.wire import GpuType, NetworkVolume, Pod
+from infra.runpod.errors import KeyRefusedError, MissingError, RateLimitError, ServiceError
+from infra.runpod.logs import log_lines
+from infra.runpod.transport import ATTEMPTS, TIMEOUT, Transport, at, pause_s, read
+from infra.runpod.wire import (
+    CpuType,
+    DataCenter,
+    GpuType,
+    LogLine,
+    NetworkVolume,
+    Pod,
+    PodBill,
+    RegistryCredential,
+    VolumeBill,
+)
 
 DEFAULT_ADDRESS = "https://api.runpod.io/v2"
-ATTEMPTS = 5
-LONGEST_WAIT_S = 60.0
 LOOKS = 3
 """How often a name is looked for after a lost answer: a list may lag behind (an assumption, the contract is silent)."""
+PODS, VOLUMES, REGISTRIES = "/pods", "/network-volumes", "/registries"
+
+Action = Literal["start", "stop", "restart", "terminate"]
+T = TypeVar("T")
 
 
 class RunpodClient:
@@ -33,6 +46,7 @@ class RunpodClient:
 
     Raises:
         KeyRefusedError: there is no key.
+        RefusedError: the address is none.
     """
 
     def __init__(
@@ -43,15 +57,15 @@ class RunpodClient:
         http: httpx.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._key = key or os.environ.get("RUNPOD_API_KEY") or ""
-        if not self._key:
+        key = (key or os.environ.get("RUNPOD_API_KEY") or "").strip()
+        if not key:
             raise KeyRefusedError(
                 "Runpod needs RUNPOD_API_KEY; make a key in the console (Settings, API keys) and export it"
             )
         self.address = (address or os.environ.get("RUNPOD_REST_V2_API_URL") or DEFAULT_ADDRESS).rstrip("/")
-        self._sleep = sleep
-        self._http = http or httpx.Client(timeout=60.0)
+        self._http = http or httpx.Client(timeout=TIMEOUT)
         self._owned = http is None
+        self._asks = Transport(key, self.address, self._http, sleep)
 
     def __enter__(self) -> Self:
         return self
@@ -60,146 +74,278 @@ class RunpodClient:
         if self._owned:
             self._http.close()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether any answer so far came from the simulator."""
+        return self._asks.simulated
+
+    # Pods
+
     def pods(self) -> list[Pod]:
         """All pods of the account, stopped ones too."""
-        return [Pod.read(one) for one in self._get("/pods", "list pods")["pods"]]
+        return self._all(PODS, "list pods", "pods", Pod.read)
 
     def pod(self, pod_id: str) -> Pod | None:
         """One pod; None if it is gone."""
-        try:
-            found = Pod.read(self._get(f"/pods/{pod_id}", f"look at pod {pod_id}"))
-        except MissingError:
-            return None
-        return None if found.status == "TERMINATED" else found
+        found = self._one(PODS, pod_id, f"look at pod {pod_id}", Pod.read)
+        return None if found is None or found.status == "TERMINATED" else found
+
+    def pods_named(self, name: str) -> list[Pod]:
+        """The living pods of this name, the oldest first; more than one means that an answer was lost twice."""
+        found = self._named(PODS, "pods", name, Pod.read)
+        return sorted((one for one in found if one.status != "TERMINATED"), key=lambda one: one.created_at)
 
     def pod_named(self, name: str) -> Pod | None:
         """The living pod of this name; names of ours are unique."""
-        return next((one for one in self.pods() if one.name == name and one.status != "TERMINATED"), None)
+        return next(iter(self.pods_named(name)), None)
 
     def create_pod(self, request: Mapping[str, Any]) -> Pod:
         """Rent one; its name must be unique, since a lost answer is looked up by it.
 
+        Args:
+            request: the contract's CreatePodRequest.
+
         Raises:
             NoCapacityError, PoolRefusedError, BalanceError, RefusedError: nothing was rented.
-            ServiceError: no answer, and no such pod was found either.
+            ServiceError: no answer; the text says whether such a pod was looked for.
         """
-        name = request["name"]
-        what = f"create pod {name}"
-        last: ServiceError | None = None
-        for attempt in range(ATTEMPTS):
-            try:
-                return Pod.read(self._send("POST", "/pods", what, request))
-            except ServiceError as error:
-                last = error
-            for look in range(LOOKS):
-                self._sleep(_pause_s(look))
-                found = self.pod_named(name)
-                if found is not None:
-                    return found
-            self._sleep(_pause_s(attempt))
-        assert last is not None
-        raise last
+        return self._created(PODS, f"create pod {request['name']}", request, Pod.read, self.pod_named)
 
     def delete_pod(self, pod_id: str) -> None:
         """End it; one that is gone already is a success."""
-        self._delete(f"/pods/{pod_id}", f"end pod {pod_id}")
+        self._asks.delete(at(PODS, pod_id), f"end pod {pod_id}")
 
-    def gpus(self) -> list[GpuType]:
-        """The catalogue for pods, with stock."""
-        answer = self._get(
-            "/catalog/gpus", "read the catalogue", {"include": "AVAILABILITY", "product": "POD"}
-        )
-        return [GpuType.read(one) for one in answer["gpus"]]
+    def act(self, pod_id: str, action: Action) -> Pod | None:
+        """Start, stop, restart or terminate it; None where no pod is left.
+
+        A restart is asked for once, since a second one would end what the first had begun; the others are repeated.
+
+        Raises:
+            ConflictError: not in this state.
+            MissingError: it is gone; for terminate that is a success.
+        """
+        what, path = f"{action} pod {pod_id}", at(PODS, pod_id) + "/action"
+        if action == "restart":
+            return read(Pod.read, self._asks.send("POST", path, what, {"action": action}), what)
+        try:
+            answer = self._asks.posted_again(path, what, {"action": action})
+        except MissingError:
+            if action == "terminate":
+                return None
+            raise
+        if action == "terminate":
+            return None
+        return self.pod(pod_id) if answer is None else read(Pod.read, answer, what)
+
+    def logs(
+        self,
+        pod_id: str,
+        *,
+        source: Literal["container", "system"] | None = "container",
+        tail: int | None = None,
+        since: str | None = None,
+        timeout_s: float = 30.0,
+    ) -> Iterator[LogLine]:
+        """Lines of its log, as they come, until the stream ends or `timeout_s` are over.
+
+        The stream of a living pod does not end by itself. Nothing for `timeout_s` ends it without an error, so that
+        a call takes at most about twice as long.
+
+        Args:
+            source: None for both.
+            tail: lines from before, up to 5000; 100 where None.
+            since: RFC 3339, such as a line's `ts`; `tail` does not count then.
+
+        Raises:
+            MissingError: there is no such pod.
+            ServiceError: no answer, a connection that broke, or lines that are none.
+        """
+        what = f"read the log of pod {pod_id}"
+        asked = {"source": source, "tail": None if tail is None else str(tail), "since": since}
+        params = {name: value for name, value in asked.items() if value is not None}
+        end_s = time.monotonic() + timeout_s
+
+        def pieces(answer: httpx.Response) -> Iterator[bytes]:
+            for piece in answer.iter_bytes():
+                yield piece
+                if time.monotonic() >= end_s:
+                    return
+
+        try:
+            with self._asks.streamed(at(PODS, pod_id) + "/logs", what, params, timeout_s) as answer:
+                yield from log_lines(pieces(answer), what)
+        except httpx.ReadTimeout:
+            return
+        except httpx.HTTPError as error:
+            raise ServiceError(f"Runpod: {what}: the connection broke ({type(error).__name__})") from error
+
+    # Network volumes
 
     def volumes(self) -> list[NetworkVolume]:
         """All network volumes of the account."""
-        answer = self._get("/network-volumes", "list network volumes")
-        return [NetworkVolume.read(one) for one in answer["networkVolumes"]]
+        return self._all(VOLUMES, "list network volumes", "networkVolumes", NetworkVolume.read)
+
+    def volume(self, volume_id: str) -> NetworkVolume | None:
+        """One network volume; None if it is gone."""
+        return self._one(VOLUMES, volume_id, f"look at network volume {volume_id}", NetworkVolume.read)
+
+    def volume_named(self, name: str) -> NetworkVolume | None:
+        """The network volume of this name; names of ours are unique."""
+        return next(iter(self._named(VOLUMES, "networkVolumes", name, NetworkVolume.read)), None)
+
+    def create_volume(self, *, name: str, size_gb: int, data_center: str) -> NetworkVolume:
+        """Set one up, of the data centre's own kind; its name must be unique, as in `create_pod`."""
+        # Lowercase ids are accepted and then break other things (dstack's notes on Runpod).
+        body = {"name": name, "size": size_gb, "dataCenter": data_center.upper()}
+        what = f"create network volume {name}"
+        return self._created(VOLUMES, what, body, NetworkVolume.read, self.volume_named)
+
+    def grow_volume(self, volume_id: str, size_gb: int) -> NetworkVolume:
+        """Make it larger; it never gets smaller again.
+
+        Raises:
+            MissingError: there is no such volume.
+            RefusedError: it is larger already.
+        """
+        what, path = f"grow network volume {volume_id}", at(VOLUMES, volume_id)
+        answer = self._asks.repeated(lambda: self._asks.send("PATCH", path, what, {"size": size_gb}))
+        return read(NetworkVolume.read, answer, what)
 
     def delete_volume(self, volume_id: str) -> None:
         """Remove it with all it holds; one that is gone already is a success."""
-        self._delete(f"/network-volumes/{volume_id}", f"remove network volume {volume_id}")
+        self._asks.delete(at(VOLUMES, volume_id), f"remove network volume {volume_id}")
 
-    def _get(self, path: str, what: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        return self._repeated(lambda: self._send("GET", path, what, params=params))
+    # Registry credentials
 
-    def _delete(self, path: str, what: str) -> None:
-        try:
-            self._repeated(lambda: self._send("DELETE", path, what))
-        except MissingError:
-            return
+    def registries(self) -> list[RegistryCredential]:
+        """All registry credentials of the account."""
+        return self._all(REGISTRIES, "list registry credentials", "registries", RegistryCredential.read)
 
-    def _repeated(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Ask again while the service is ill: only what may be repeated."""
-        for attempt in range(ATTEMPTS - 1):
-            try:
-                return ask()
-            except ServiceError:
-                self._sleep(_pause_s(attempt))
-        return ask()
+    def registry(self, registry_id: str) -> RegistryCredential | None:
+        """One registry credential; None if it is gone."""
+        what = f"look at registry credential {registry_id}"
+        return self._one(REGISTRIES, registry_id, what, RegistryCredential.read)
 
-    def _send(
+    def registry_named(self, name: str) -> RegistryCredential | None:
+        """The registry credential of this name; names of ours are unique."""
+        return next(iter(self._named(REGISTRIES, "registries", name, RegistryCredential.read)), None)
+
+    def create_registry(self, *, name: str, username: str, password: str) -> RegistryCredential:
+        """Store one; there is no changing it. Its name must be unique, as in `create_pod`."""
+        body = {"name": name, "username": username, "password": password}
+        what = f"create registry credential {name}"
+        return self._created(REGISTRIES, what, body, RegistryCredential.read, self.registry_named)
+
+    def delete_registry(self, registry_id: str) -> None:
+        """Remove it; one that is gone already is a success.
+
+        Raises:
+            RefusedError: a pod uses it.
+        """
+        self._asks.delete(at(REGISTRIES, registry_id), f"remove registry credential {registry_id}")
+
+    # Catalogue, account, bills
+
+    def gpus(
         self,
-        method: str,
+        *,
+        count: int = 1,
+        cloud: str = "SECURE",
+        min_cuda: str | None = None,
+    ) -> list[GpuType]:
+        """The catalogue for pods; its stock is that of `count` GPUs in `cloud`, its prices are of one, in both.
+
+        Args:
+            cloud: SECURE or COMMUNITY.
+            min_cuda: lowest CUDA version of the host, such as 12.8.
+        """
+        params = {"include": "AVAILABILITY", "product": "POD", "count": str(count), "cloud": cloud}
+        if min_cuda is not None:
+            params["minCudaVersion"] = min_cuda
+        return self._all("/catalog/gpus", "read the catalogue of GPUs", "gpus", GpuType.read, params)
+
+    def cpus(self) -> list[CpuType]:
+        """The catalogue of CPU flavours for pods, with stock."""
+        params = {"include": "AVAILABILITY", "product": "POD"}
+        return self._all("/catalog/cpus", "read the catalogue of CPUs", "cpus", CpuType.read, params)
+
+    def data_centers(self) -> list[DataCenter]:
+        """All data centres, with their GPUs."""
+        params = {"include": "GPU_AVAILABILITY"}
+        return self._all("/catalog/datacenters", "list data centres", "dataCenters", DataCenter.read, params)
+
+    def ssh_keys(self) -> list[str]:
+        """The account's public keys, as in authorized_keys."""
+        what = "list SSH keys"
+        answer = self._asks.get("/account/ssh-keys", what)
+        return read(lambda found: [str(one) for one in found["keys"]], answer, what)
+
+    def pod_bills(self, pod_id: str | None = None, *, last_n: int = 30) -> list[PodBill]:
+        """What pods cost on each of the last days, today included; of all pods where None."""
+        params = {"lastN": str(last_n)} | ({} if pod_id is None else {"podId": pod_id})
+        return self._all("/billing/pods", "read the bills of pods", "records", PodBill.read, params)
+
+    def volume_bills(self, volume_id: str | None = None, *, last_n: int = 30) -> list[VolumeBill]:
+        """What network volumes cost on each of the last days, today included; of all volumes where None."""
+        params = {"lastN": str(last_n)} | ({} if volume_id is None else {"networkVolumeId": volume_id})
+        what = "read the bills of network volumes"
+        return self._all("/billing/network-volumes", what, "records", VolumeBill.read, params)
+
+    def _all(
+        self,
         path: str,
         what: str,
-        body: Mapping[str, Any] | None = None,
+        field: str,
+        kind: Callable[[Mapping[str, Any]], T],
         params: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """One request; asked again only after 429, which says that nothing was done."""
+    ) -> list[T]:
+        return [read(kind, one, what) for one in self._asks.listed(path, what, field, params)]
+
+    def _named(self, path: str, field: str, name: str, kind: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        what = f"look for {name}"
+        # What carries another name need not be readable.
+        found = [one for one in self._asks.listed(path, what, field) if one.get("name") == name]
+        return [read(kind, one, what) for one in found]
+
+    def _one(self, path: str, identity: str, what: str, kind: Callable[[Mapping[str, Any]], T]) -> T | None:
+        try:
+            return read(kind, self._asks.get(at(path, identity), what), what)
+        except MissingError:
+            return None
+
+    def _created(
+        self,
+        path: str,
+        what: str,
+        body: Mapping[str, Any],
+        kind: Callable[[Mapping[str, Any]], T],
+        named: Callable[[str], T | None],
+    ) -> T:
+        """Create; after a lost answer its name is looked for several times before it is asked for again."""
+        last: ServiceError | None = None
         for attempt in range(ATTEMPTS):
             try:
-                answer = self._http.request(
-                    method,
-                    self.address + path,
-                    json=body,
-                    params=params,
-                    headers={"Authorization": f"Bearer {self._key}"},
-                )
-            except httpx.HTTPError as error:
-                raise ServiceError(
-                    f"Runpod: {what}: no answer ({type(error).__name__}); is {self.address} reachable?"
-                ) from error
-            if answer.status_code != 429 or attempt == ATTEMPTS - 1:
-                break
-            self._sleep(_retry_after_s(answer, attempt))
-        if answer.is_success:
-            return self._content(answer, what)
-        raise from_answer(answer.status_code, what, _detail(answer), self._hidden(body))
-
-    def _content(self, answer: httpx.Response, what: str) -> dict[str, Any]:
-        if answer.status_code == 204:
-            return {}
-        try:
-            content = answer.json()
-        except ValueError as error:
-            raise ServiceError(f"Runpod: {what}: the answer is no JSON; is {self.address} Runpod?") from error
-        if not isinstance(content, dict):
-            raise ServiceError(f"Runpod: {what}: the answer is not what its contract says")
-        return content
-
-    def _hidden(self, body: Mapping[str, Any] | None) -> list[str]:
-        env = (body or {}).get("env") or {}
-        return [self._key, *(str(value) for value in env.values())]
+                return read(kind, self._asks.send("POST", path, what, body), what)
+            except RateLimitError:
+                raise
+            except ServiceError as error:
+                last = error
+            for look in range(LOOKS):
+                self._asks.sleep(pause_s(look))
+                found = _looked_for(body["name"], named, last)
+                if found is not None:
+                    return found
+            if attempt < ATTEMPTS - 1:
+                self._asks.sleep(pause_s(attempt))
+        assert last is not None
+        raise ServiceError(f"{last}; it was looked for by its name and is not there") from last
 
 
-def _pause_s(attempt: int) -> float:
-    """Doubling, with a spread so that many clients do not come back at once."""
-    return float(min(LONGEST_WAIT_S, 2.0**attempt) * random.uniform(0.5, 1.0))
-
-
-def _retry_after_s(answer: httpx.Response, attempt: int) -> float:
-    text = answer.headers.get("Retry-After", "")
-    return min(LONGEST_WAIT_S, float(text)) if text.isdecimal() else _pause_s(attempt)
-
-
-def _detail(answer: httpx.Response) -> str:
-    """The problem's own words; a page of a proxy in between has none of them."""
+def _looked_for(name: str, named: Callable[[str], T | None], lost: ServiceError) -> T | None:
     try:
-        problem = answer.json()
-    except ValueError:
-        return ""
-    if not isinstance(problem, dict):
-        return ""
-    parts = [str(problem.get("detail") or problem.get("title") or ""), *map(str, problem.get("errors") or ())]
-    return "; ".join(filter(None, parts))
+        return named(name)
+    except ServiceError as error:
+        raise ServiceError(
+            f"{lost}; whether it is there could not be seen either ({error}): it may be, and cost money; "
+            "run the same again, which looks for it by its name"
+        ) from error

@@ -1,9 +1,21 @@
 """Runpod's answers that are no success, as errors that say what to do (RFC 9457 problem details).
 
+RunpodError
++-- KeyRefusedError     401, or no key
++-- BalanceError        402
++-- PoolRefusedError    403
++-- MissingError        404
++-- NoCapacityError     400 for lack of stock
++-- RefusedError        400, 422: the request is wrong
+|   +-- ConflictError   409
++-- ServiceError        5xx, no answer, or an answer that cannot be read
+|   +-- RateLimitError  429 for too long
++-- OfferError          no offer of the catalogue does
++-- BadHostError        a pod that never gets ready
++-- CancelledError      a wait was ended
+
 What each code means: the createPod description of the contract and docs.runpod.io api-reference-v2, read 2026-11.
 """
-
-from collections.abc import Iterable
 
 from infra.errors import InfraError
 
@@ -14,6 +26,8 @@ NO_CAPACITY = (
     "does not have the resources",
 )
 """There is no code for it: lack of stock is a 400 like any other and is known by its words (an assumption)."""
+LONGEST_DETAIL = 600
+"""Letters of the service's own words."""
 
 
 class RunpodError(InfraError):
@@ -44,21 +58,41 @@ class RefusedError(RunpodError):
     """400, 409, 422: the request itself is wrong; repeating it changes nothing."""
 
 
+class ConflictError(RefusedError):
+    """409: not in this state."""
+
+
 class ServiceError(RunpodError):
-    """429 for too long, 5xx, or no answer: what was asked may or may not have happened."""
+    """5xx, no answer, or one that cannot be read: what was asked may or may not have happened."""
 
 
-def from_answer(status: int, what: str, detail: str, hidden: Iterable[str]) -> RunpodError:
+class RateLimitError(ServiceError):
+    """429 for longer than we wait: nothing was done."""
+
+
+class OfferError(RunpodError):
+    """No machine of the catalogue is what was wished for; nothing was asked for."""
+
+
+class BadHostError(RunpodError):
+    """A pod that is rented and will not do; given back, another one may."""
+
+
+class CancelledError(RunpodError):
+    """Whoever asked wants no more of it; what was asked for before may or may not have happened."""
+
+
+def from_answer(status: int, what: str, detail: str) -> RunpodError:
     """The error of an answer.
 
     Args:
-        status: HTTP code, 400 or more.
+        status: HTTP code, no success.
         what: the request in words, such as 'create pod sonarstack-x'.
-        detail: the service's own words.
-        hidden: texts that may not appear, such as the key and the values of `env`.
+        detail: the service's own words, without secrets.
     """
-    for text in sorted(filter(None, hidden), key=len, reverse=True):
-        detail = detail.replace(text, "[hidden]")
+    detail = " ".join(detail.split())
+    if len(detail) > LONGEST_DETAIL:
+        detail = detail[:LONGEST_DETAIL] + "..."
     said = f"Runpod: {what}: {detail or f'HTTP {status}'}"
     if status == 401:
         return KeyRefusedError(f"{said}; set RUNPOD_API_KEY to a key of the console that is still valid")
@@ -70,6 +104,12 @@ def from_answer(status: int, what: str, detail: str, hidden: Iterable[str]) -> R
         return MissingError(said)
     if status == 400 and any(words in detail.lower() for words in NO_CAPACITY):
         return NoCapacityError(f"{said}; other GPUs, data centres or a later hour may do")
-    if status == 429 or status >= 500:
+    if status == 409:
+        return ConflictError(f"{said} (HTTP 409)")
+    if status == 410:
+        return RefusedError(f"{said}; this address is retired, unset RUNPOD_REST_V2_API_URL")
+    if status == 429:
+        return RateLimitError(f"{said} (HTTP 429); nothing was done, try again later")
+    if status == 408 or status >= 500:
         return ServiceError(f"{said} (HTTP {status}); try again later")
     return RefusedError(f"{said} (HTTP {status})")

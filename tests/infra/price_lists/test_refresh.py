@@ -68,6 +68,7 @@ GPU = {
     "secure": True,
     "community": True,
     "price": {"secure": 0.7, "community": 0.4},
+    "maxCount": {"secure": 8, "community": 4},
 }
 
 

@@ -5,9 +5,10 @@ import json
 import httpx
 import pytest
 
-from infra.runpod.client import ATTEMPTS, RunpodClient
+from infra.runpod.client import RunpodClient
 from infra.runpod.errors import (
     BalanceError,
+    CancelledError,
     KeyRefusedError,
     NoCapacityError,
     PoolRefusedError,
@@ -15,6 +16,7 @@ from infra.runpod.errors import (
     RunpodError,
     ServiceError,
 )
+from infra.runpod.transport import ATTEMPTS
 
 REQUEST = {
     "name": "sonarstack-x",
@@ -148,21 +150,18 @@ def test_ending_what_is_gone_is_a_success(pod) -> None:
 
 
 def test_a_cancel_ends_every_wait() -> None:
-    class Cancelled(Exception):
-        pass
-
     def cancel(_: float) -> None:
-        raise Cancelled
+        raise CancelledError("no more")
 
     service = Service(problem(500))
     client = RunpodClient(KEY, "http://rp.test", http=service.http, sleep=cancel)
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         client.pods()
 
 
 def test_something_else_that_answers() -> None:
     service = Service(*[httpx.Response(200, text="<html>")] * ATTEMPTS)
-    with pytest.raises(ServiceError, match="is no JSON; is http://rp.test/v2 Runpod"):
+    with pytest.raises(ServiceError, match=r"is no JSON; is http://rp\.test/v2 Runpod"):
         service.client().pods()
 
 
