@@ -1,6 +1,6 @@
 """What every machine can be asked: run a command, read a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,11 +21,18 @@ class Host(Protocol):
     def address(self) -> str:
         """`local`, or ssh://user@host:port."""
 
-    def run(self, argv: Sequence[str], *, data: bytes = b"", timeout_s: float = 60.0) -> Completed:
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        data: bytes = b"",
+        timeout_s: float = 60.0,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Completed:
         """Run a command with `data` as its standard input; a code other than 0 is an answer, no error.
 
         Raises:
-            HostError: the machine cannot be reached, or did not answer in time.
+            HostError: the machine cannot be reached, did not answer in time, or `cancelled` said so.
         """
 
     def read(self, path: str, offset: int = 0) -> bytes | None:
@@ -37,14 +44,24 @@ class Host(Protocol):
 
 
 def open_host(where: Mapping[str, Any] | None) -> Host:
-    """The machine that `{"address": ..., "hostKey": ...}` means; this one for None.
+    """The machine that `{"address": ..., "hostKey": ..., "identity": ...}` means; this one for None.
+
+    `identity` is the name of a key that this machine keeps (infra/hosts/keys.py), and then the only one offered;
+    without it the user's own keys are.
 
     Raises:
-        HostError: the address is none.
+        HostError: the address is none, or the name of the key.
     """
+    from infra.hosts.keys import key_path
     from infra.hosts.local import LocalHost
     from infra.hosts.ssh import SshHost
 
     if not where or where.get("address") in (None, "local"):
         return LocalHost()
-    return SshHost(str(where["address"]), host_key=where.get("hostKey"))
+    name = where.get("identity")
+    return SshHost(
+        str(where["address"]),
+        host_key=where.get("hostKey") or None,
+        identity=None if name is None else str(key_path(str(name))),
+        identity_only=name is not None,
+    )

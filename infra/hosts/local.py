@@ -1,11 +1,11 @@
 """This machine as a host."""
 
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infra.errors import HostError
 from infra.hosts.host import Completed
+from infra.hosts.process import run_program
 
 
 class LocalHost:
@@ -13,18 +13,21 @@ class LocalHost:
 
     address = "local"
 
-    def run(self, argv: Sequence[str], *, data: bytes = b"", timeout_s: float = 60.0) -> Completed:
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        data: bytes = b"",
+        timeout_s: float = 60.0,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Completed:
         """See `Host.run`."""
-        try:
-            done = subprocess.run(  # noqa: S603 the caller's own words, no shell between
-                list(argv), input=data, capture_output=True, timeout=timeout_s, check=False
-            )
-        except FileNotFoundError as error:
-            raise HostError(f"{argv[0]} is not installed on this machine; install it") from error
-        except subprocess.TimeoutExpired as error:
-            raise HostError(f"{argv[0]} on this machine did not end within {timeout_s:g} s") from error
-        return Completed(
-            code=done.returncode, out=done.stdout, err=done.stderr.decode(errors="replace").strip()
+        return run_program(
+            argv,
+            what=f"{argv[0]} on this machine",
+            data=data,
+            timeout_s=timeout_s,
+            cancelled=cancelled,
         )
 
     def read(self, path: str, offset: int = 0) -> bytes | None:
