@@ -8,20 +8,7 @@ from infra.errors import PriceError
 from infra.prices import Price
 from infra.runpod.client import DEFAULT_ADDRESS, RunpodClient
 from infra.runpod.errors import RunpodError
-
-MODELS = {
-    "NVIDIA GeForce RTX 3090": "RTX 3090",
-    "NVIDIA GeForce RTX 4090": "RTX 4090",
-    "NVIDIA A40": "A40",
-    "NVIDIA L4": "L4",
-    "NVIDIA A100 80GB PCIe": "A100 80GB PCIe",
-    "NVIDIA A100-SXM4-80GB": "A100 80GB SXM",
-    "NVIDIA H100 PCIe": "H100 PCIe",
-    "NVIDIA H100 80GB HBM3": "H100 SXM",
-    "NVIDIA H100 NVL": "H100 NVL",
-    "Tesla V100-SXM2-16GB": "V100",
-}
-"""The catalogue's ids (docs.runpod.io references/gpu-types, read 2026-11-22) to the table's names."""
+from infra.runpod.gpu_names import PRICED
 
 
 def fetch(client: httpx.Client, today: date) -> list[Price]:
@@ -39,7 +26,7 @@ def fetch(client: httpx.Client, today: date) -> list[Price]:
         Price(
             provider="runpod",
             machine="pod",
-            gpu=MODELS[gpu.id],
+            gpu=PRICED[gpu.id],
             gpu_count=1,
             vram_gib=gpu.memory_gb,
             region="any",
@@ -50,5 +37,5 @@ def fetch(client: httpx.Client, today: date) -> list[Price]:
         )
         for gpu in catalogue
         for market, usd in (("secure", gpu.secure_usd_per_h), ("community", gpu.community_usd_per_h))
-        if gpu.id in MODELS and usd
+        if gpu.id in PRICED and usd
     ]
