@@ -7,6 +7,7 @@ SonarstackError
 ├── DatasetError     labelled tiles with defects (all of them listed)
 ├── ModelError       weights or an exported model that do not fit
 ├── RunError         a run folder that cannot be continued or read
+├── SealError        sealed data or a sealed run that cannot be opened
 └── OutputError      a result that cannot be written (full disk, read-only folder)
 """
 
@@ -47,6 +48,10 @@ class ModelError(SonarstackError):
 
 class RunError(SonarstackError):
     """A run folder is incomplete, damaged, or belongs to another job."""
+
+
+class SealError(SonarstackError):
+    """Sealed data or a sealed run cannot be opened: no key, another key, or a damaged file."""
 
 
 class OutputError(SonarstackError):

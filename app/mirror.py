@@ -170,6 +170,20 @@ class Mirror:
                 f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
             ) from error
 
+    def read(self, name: str) -> bytes | None:
+        """One small file at the address, as it lies there; None if there is none.
+
+        Raises:
+            OutputError: the address cannot be read.
+        """
+        try:
+            path = f"{self._root}/{name}"
+            return bytes(self._far.cat_file(path)) if self._far.exists(path) else None
+        except Exception as error:
+            raise OutputError(
+                f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
+            ) from error
+
     def pull(self) -> tuple[str, ...]:
         """Bring home every file that differs here, verified.
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 SEAM_VERSION = 1
 """Version of the SONARSTACK_* variables; images carry it as the label `org.sonarstack.seam`."""
 SEAM_LABEL = "org.sonarstack.seam"
+SEAL_KEY = "SONARSTACK_SEAL_KEY"
+"""Secret variable of a sealed job: never among `variables()`, which stand in the state; see infra/seal."""
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 RECIPES = ("smoke", "baseline", "fine_tune")
 
@@ -65,6 +67,8 @@ class TrainingJob:
     """What earlier machines cost this run."""
     log_provider: str = "local"
     log_group: str | None = None
+    sealed: bool = False
+    """Data and run lie encrypted at the host; the program begins nothing without `SEAL_KEY`."""
     secret_id: str | None = None
     notify_url: str | None = None
     train_arguments: tuple[str, ...] = field(default=())
@@ -87,6 +91,7 @@ class TrainingJob:
             "SONARSTACK_CHECKPOINT_MINUTES": self.checkpoint_minutes,
             "SONARSTACK_LOG_PROVIDER": self.log_provider,
             "SONARSTACK_LOG_GROUP": self.log_group,
+            "SONARSTACK_SEALED": 1 if self.sealed else None,
             "SONARSTACK_SECRET_ID": self.secret_id,
             "SONARSTACK_NOTIFY_URL": self.notify_url,
         }

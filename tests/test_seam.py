@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.config.settings import OTHER_VARIABLES, SEAM_VERSION, VARIABLES, load_settings
 from app.exit_codes import ExitCode
+from app.secrets import SEAL_KEY
 from app.storage import UNFINISHED
 from app.training.manifest import MANIFEST, verify_manifest, write_manifest
 from app.training.run_folder import RECORD
@@ -29,6 +30,7 @@ EVERYTHING = TrainingJob(
     spent_usd=1.25,
     log_provider="local",
     log_group="group",
+    sealed=True,
     secret_id="secret",
     notify_url="https://example.org/hook",
 )
@@ -43,6 +45,12 @@ def test_both_sides_have_the_same_version() -> None:
     assert "SONARSTACK_SEAM" in OTHER_VARIABLES
 
 
+def test_the_key_of_a_sealed_run_is_known_and_no_setting() -> None:
+    assert specs.SEAL_KEY == SEAL_KEY
+    assert SEAL_KEY in OTHER_VARIABLES
+    assert SEAL_KEY not in set(VARIABLES) | set(EVERYTHING.variables())
+
+
 def test_what_was_set_is_what_is_read() -> None:
     settings = load_settings(variables=EVERYTHING.variables()).settings
     assert (settings.data, settings.recipe, settings.device) == ("/data", "fine_tune", "cuda:1")
@@ -50,6 +58,7 @@ def test_what_was_set_is_what_is_read() -> None:
     assert (cloud.max_hours, cloud.max_usd, cloud.idle_minutes) == (3.5, 5.0, 30.0)
     assert (cloud.price_usd_per_h, cloud.spent_usd) == (0.123456789, 1.25)
     assert (cloud.run_url, cloud.checkpoint_minutes) == ("s3://bucket/runs/x", 7.5)
+    assert cloud.sealed
     assert (cloud.log_group, cloud.secret_id, cloud.notify_url) == (
         "group",
         "secret",

@@ -22,5 +22,7 @@ class CloudConfig(BaseModel):
     price_usd_per_h: float = Field(default=0.0, ge=0)
     idle_minutes: float | None = Field(default=None, gt=0)
     checkpoint_minutes: float = Field(default=10.0, gt=0)
+    sealed: bool = False
+    """Data and run lie encrypted; without SONARSTACK_SEAL_KEY nothing is begun."""
     secret_id: str | None = None
     notify_url: str | None = None

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.config.cloud_configs import CloudConfig
 from app.config.device_configs import DeviceConfigs
 from app.errors import SettingsError
+from app.secrets import SEAL_KEY
 
 ENVIRONMENTS = Path(__file__).parent / "environments"
 SEAM_VERSION = 1
@@ -32,11 +33,12 @@ VARIABLES = {
     "SONARSTACK_CHECKPOINT_MINUTES": "cloud.checkpoint_minutes",
     "SONARSTACK_LOG_PROVIDER": "cloud.log_provider",
     "SONARSTACK_LOG_GROUP": "cloud.log_group",
+    "SONARSTACK_SEALED": "cloud.sealed",
     "SONARSTACK_SECRET_ID": "cloud.secret_id",
     "SONARSTACK_NOTIFY_URL": "cloud.notify_url",
 }
-OTHER_VARIABLES = ("SONARSTACK_SEAM", "SONARSTACK_ENVIRONMENT", "SONARSTACK_TEST_DATA")
-"""Ours too, but not settings."""
+OTHER_VARIABLES = ("SONARSTACK_SEAM", "SONARSTACK_ENVIRONMENT", "SONARSTACK_TEST_DATA", SEAL_KEY)
+"""Ours too, but not settings; the last one is a secret, read by app/secrets.py alone."""
 
 
 class Settings(BaseModel):

@@ -14,6 +14,7 @@ from app.device.plan import DevicePlan, plan_device
 from app.errors import SettingsError
 from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
+from app.seal.sealed_mirror import SealedMirror
 from app.telemetry.progress import Bar, Progress
 from app.training.batch_probe import measured_batch_size
 from app.training.finish import finish_run
@@ -87,14 +88,16 @@ def run_training(
     *,
     config: TrainConfig | None = None,
     progress: Progress | None = None,
+    sealed: SealedMirror | None = None,
 ) -> TrainResult:
     """Train as asked, then score, export and describe the best model.
 
     Args:
         config: instead of the one that the settings' recipe names.
+        sealed: where the run is mirrored sealed, instead of the settings' address; see `sealed.run_sealed`.
     """
     progress = progress or Bar("images")
-    run = RunFolder(request.run, mirror=settings.cloud.run_url)
+    run = RunFolder(request.run, mirror=sealed or settings.cloud.run_url)
     if request.resume and finished(run):
         return TrainResult(
             code=ExitCode.DONE,

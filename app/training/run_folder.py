@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from app.errors import OutputError, RunError
 from app.mirror import Mirror
+from app.seal.sealed_mirror import SealedMirror
 from app.storage import UNFINISHED, atomic_write, require_writable, sha256_file, write_json, write_text
 from app.training.manifest import verify_manifest, write_manifest
 from app.training.metrics import Board, MetricsFile
@@ -21,7 +22,7 @@ class RunFolder:
     Layout: run.json, metrics.jsonl, checkpoints/, tensorboard/, model/, report.html, manifest.json.
     """
 
-    def __init__(self, path: Path, *, mirror: str | None = None) -> None:
+    def __init__(self, path: Path, *, mirror: str | SealedMirror | None = None) -> None:
         self.path = path
         self.best_model = path / "model" / "best.pt"
         self.notes: list[str] = []
@@ -29,7 +30,9 @@ class RunFolder:
         self._checkpoints = path / "checkpoints"
         self._metrics = MetricsFile(path / "metrics.jsonl")
         self._board = Board(path / "tensorboard")
-        self._mirror = Mirror(path, mirror) if mirror is not None else None
+        self._mirror = Mirror(path, mirror) if isinstance(mirror, str) else mirror
+        # Of a sealed run, the one file that is followed from outside while it is written.
+        self._live = MetricsFile(mirror.figures) if isinstance(mirror, SealedMirror) else None
 
     @property
     def exists(self) -> bool:
@@ -104,6 +107,8 @@ class RunFolder:
             OutputError: it cannot be written.
         """
         self._metrics.append(line)
+        if self._live is not None:
+            self._live.append(line)
         self._board.add(line)
 
     def read_metrics(self) -> list[dict[str, Any]]:
@@ -125,7 +130,7 @@ class RunFolder:
         A mirror that fails does not stop the run; it is noted and tried again at the next checkpoint.
 
         Raises:
-            OutputError: this disk does not take it; the older checkpoints are untouched.
+            OutputError: the disk does not take it; the older checkpoints are untouched.
         """
         path = self._checkpoints / f"step-{step:08d}.pt"
         with atomic_write(path) as stream:
@@ -190,6 +195,8 @@ class RunFolder:
         try:
             self._mirror.push()
         except OutputError as error:
+            if isinstance(self._mirror, SealedMirror):  # nothing else holds it: this folder is in memory
+                raise
             self.notes.append(str(error))
 
 

@@ -53,6 +53,7 @@ def train(
     from app.config.settings import load_settings
     from app.errors import SettingsError
     from app.training.run import TrainRequest, run_training, show_split
+    from app.training.sealed import run_sealed, seal_key
     from app.verbs.console import say, say_json
 
     if resume not in ("auto", "never"):
@@ -92,7 +93,10 @@ def train(
         shown = show_split(loaded.settings, request)
         say_json(shown.as_dict()) if as_json else say(shown.as_text())
         return
-    result = run_training(loaded.settings, request)
+    key = seal_key(loaded.settings)
+    result = (
+        run_training(loaded.settings, request) if key is None else run_sealed(loaded.settings, request, key)
+    )
     if as_json:
         say_json(result.as_dict())
     else:
