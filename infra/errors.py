@@ -4,8 +4,10 @@ InfraError
 +-- SettingsError   a stack's settings, or a command line
 +-- DockerError     Docker does not answer, or refuses
 +-- HostError       a machine cannot be reached, or a command there failed
+|   +-- HostGoneError   it is no more: nobody will ever reach it again
 +-- JobError        a job did not start, failed, or cannot be found
 +-- RunHomeError    a run could not be brought home whole
++-- SealError       sealed data or a sealed run cannot be opened, or not be made
 +-- PriceError      a price table is damaged, or a price list does not answer
 +-- RegistryError   a container registry does not answer, or has no such image
 +-- EngineError     the pulumi program is missing, or ended with an error
@@ -28,12 +30,20 @@ class HostError(InfraError):
     """A machine cannot be reached, or a command there failed."""
 
 
+class HostGoneError(HostError):
+    """A machine is no more; what it left elsewhere may still be read."""
+
+
 class JobError(InfraError):
     """A job did not start, failed, or cannot be found."""
 
 
 class RunHomeError(InfraError):
     """A run could not be brought home whole; what is missing stands in the text."""
+
+
+class SealError(InfraError):
+    """Sealed data or a sealed run cannot be opened (no key, another key, a damaged file), or not be made."""
 
 
 class PriceError(InfraError):

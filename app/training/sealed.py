@@ -18,7 +18,7 @@ from app.training.run import TrainRequest, TrainResult, run_training
 from app.training.run_folder import RunFolder
 
 RUN_ROOM_BYTES = 192 << 20
-"""For a new run: checkpoints of the shipped network are 17 MB each, and one more than is kept lies there at a time."""
+"""For a new run: checkpoints of the shipped network are 13 MB each, and one more than is kept lies there at a time."""
 
 
 def seal_key(settings: Settings, secrets: SecretsManager | None = None) -> SealKey | None:
@@ -85,8 +85,8 @@ def run_sealed(
             raise type(error)(redact(str(error))) from None
     if mirror.behind is not None:
         raise OutputError(f"the run lies sealed in {place}, and its copy is behind: {mirror.behind}")
-    model = place / Path(result.model).relative_to(inside) if result.model is not None else None
-    return replace(result, run=str(place), model=str(model) if model is not None else None)
+    # There is no model to open at the place: it comes home sealed.
+    return replace(result, run=str(place), model=None)
 
 
 def _take_up(inside: Path, mirror: SealedMirror, place: Path, *, resume: bool) -> None:
