@@ -1,23 +1,27 @@
 """A job as a process of its own session on a host: it outlives whoever started it and is found again by its folder.
 
-The folder holds: spec and stamp (what it is and whose), variables.N (until the job has read them), started (made
-once, by the one wrapper that runs the job), pid, log, exit_code.
+The folder holds: spec and stamp (what it is and whose), again (a script that starts it, with the variables that are not
+secret), started (made once, by the one wrapper that runs the job), pid, log, exit_code. A machine that was restarted
+runs `again`. That of a job with secrets leaves no more than owner_must_start: it is lost until its owner starts it.
 """
 
 import hashlib
 import json
+import secrets
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.errors import JobError
 from infra.hosts.host import Host
 from infra.jobs.job import JobStatus, ended, wait_for
-from infra.jobs.shell import LAUNCH, SIGNAL, STATUS, WRAPPER
+from infra.jobs.shell import CLEAR, LAUNCH, SIGNAL, STATUS, WRAPPER
 
 STARTS_WITHIN_S = 30.0
 GONE_WITHIN_S = 5.0
+ORPHAN_GRACE_S = 20
+"""For the last checkpoint of a job whose wrapper was killed and that still runs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,14 +37,30 @@ class DetachedSpec:
     trigger: str = ""
     """Part of the job's identity: another trigger is another job."""
 
+    late: Mapping[str, str] = field(default_factory=dict)
+    """Variables known only at the start, such as the hours that are left: no part of the job's identity."""
+    secret: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that no file keeps once the job has read them; only their names are part of its identity."""
+
+    def __post_init__(self) -> None:
+        names = [*self.variables, *self.late, *self.secret]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: each variable is of one kind; drop it from the others")
+
     def digest(self) -> str:
         """The same for the same job."""
         parts = [list(self.argv), dict(sorted(self.variables.items())), self.cwd, self.stamp, self.trigger]
+        if self.secret:
+            parts.append(sorted(self.secret))
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def exports(self) -> str:
-        """Shell lines that set the variables."""
-        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+    def launch_input(self) -> bytes:
+        """What `LAUNCH` reads: shell lines that set the variables, behind a line each kind begins with."""
+        # Unforeseeable, so that no value can hold it.
+        mark = secrets.token_hex(16)
+        plain, hidden = _exports({**self.variables, **self.late}), _exports(self.secret)
+        return f"{mark}\n{plain}{mark}\n{hidden}".encode()
 
 
 class DetachedJob:
@@ -61,6 +81,11 @@ class DetachedJob:
             return JobStatus(state="waiting")
         if word == "absent":
             return JobStatus(state="lost", reason=f"no job in {self._folder}")
+        if word == "owner":
+            return JobStatus(
+                state="lost",
+                reason="its machine was restarted, without the job's secrets; run `up`, which gives them anew",
+            )
         if word == "lost":
             return JobStatus(
                 state="lost", reason="its process is gone and left no exit code (power cut, or kill -9)"
@@ -123,10 +148,24 @@ def start_detached(host: Host, spec: DetachedSpec, *, timeout_s: float = STARTS_
         there = None
     if there is None or not _began(host, spec.folder):
         _launch(host, spec)
-    status = wait_for(job, until=lambda s: s.state != "waiting", timeout_s=timeout_s)
-    if status.state == "waiting":
-        raise JobError(f"the job in {spec.folder} on {host.address} did not begin within {timeout_s:g} s")
-    return job
+    return _begun(host, spec, timeout_s)
+
+
+def restart_detached(host: Host, spec: DetachedSpec, *, timeout_s: float = STARTS_WITHIN_S) -> DetachedJob:
+    """Start the job anew in a folder whose job is lost, has ended, or ran on an earlier machine; its log goes on.
+
+    Raises:
+        JobError: a job still runs there, or this one did not begin.
+    """
+    done = host.run(
+        ["sh", "-c", CLEAR, "clear", spec.folder, str(ORPHAN_GRACE_S)], timeout_s=ORPHAN_GRACE_S + 40
+    )
+    if done.out.strip() == b"running":
+        raise JobError(f"the job in {spec.folder} on {host.address} still runs; stop it first")
+    if done.code:
+        raise JobError(f"{spec.folder} on {host.address} cannot be cleared: {done.err or done.code}")
+    _launch(host, spec)
+    return _begun(host, spec, timeout_s)
 
 
 def adopt(host: Host, spec: DetachedSpec) -> DetachedJob | None:
@@ -142,6 +181,18 @@ def where_of(host_where: Mapping[str, Any] | None, folder: str) -> dict[str, Any
     return {"kind": "ssh", "folder": folder, "host": dict(host_where)}
 
 
+def _begun(host: Host, spec: DetachedSpec, timeout_s: float) -> DetachedJob:
+    job = DetachedJob(host, spec.folder)
+    status = wait_for(job, until=lambda s: s.state != "waiting", timeout_s=timeout_s)
+    if status.state == "waiting":
+        raise JobError(f"the job in {spec.folder} on {host.address} did not begin within {timeout_s:g} s")
+    return job
+
+
+def _exports(variables: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
 def _began(host: Host, folder: str) -> bool:
     return host.run(["sh", "-c", '[ -d "$1/started" ]', "began", folder]).code == 0
 
@@ -151,7 +202,7 @@ def _launch(host: Host, spec: DetachedSpec) -> None:
     parts = (spec.digest(), spec.stamp, spec.cwd, spec.folder)
     done = host.run(
         ["sh", "-c", LAUNCH, "launch", *parts, WRAPPER, *spec.argv],
-        data=spec.exports().encode(),
+        data=spec.launch_input(),
         timeout_s=30,
     )
     if done.code:

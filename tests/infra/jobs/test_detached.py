@@ -12,7 +12,7 @@ import pytest
 
 from infra.errors import JobError
 from infra.hosts.local import LocalHost
-from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, start_detached, where_of
+from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, restart_detached, start_detached, where_of
 from infra.jobs.job import follow_log, log_tail, open_job, wait_for
 from infra.jobs.shell import LAUNCH, WRAPPER
 
@@ -56,12 +56,60 @@ def test_it_sees_its_variables_and_none_of_ours(tmp_path, monkeypatch) -> None:
     assert log_tail(job) == f'it\'s "$HOME"\n2nd||kept|{tmp_path}'
 
 
-def test_variables_are_in_no_list_of_processes_and_no_file(tmp_path) -> None:
-    start_detached(HOST, spec(tmp_path, "sleep 30", variables={"SONARSTACK_SECRET_ID": "hush-hush"}))
+def files_with(folder: Path, words: bytes) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and words in p.read_bytes()]
+
+
+def test_variables_are_in_no_list_of_processes_and_secret_ones_in_no_file(tmp_path) -> None:
+    kinds = {
+        "variables": {"SONARSTACK_GROUP": "plain-words"},
+        "late": {"SONARSTACK_HOURS": "late-words"},
+        "secret": {"SONARSTACK_KEY": "hush'\nhush", "OTHER_KEY": "hush"},
+    }
+    one = spec(tmp_path, 'echo "$SONARSTACK_GROUP|$SONARSTACK_HOURS|$SONARSTACK_KEY"; sleep 30', **kinds)
+    job = start_detached(HOST, one)
+    wait_for(job, until=lambda s: log_tail(job).endswith("hush"), timeout_s=20)
+    assert log_tail(job) == "plain-words|late-words|hush'\nhush"
+    assert "hush" not in repr(one)
     listed = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    assert "hush-hush" not in listed
-    assert not [p for p in (tmp_path / "job").iterdir() if p.is_file() and b"hush-hush" in p.read_bytes()]
+    assert not [words for words in ("plain-words", "late-words", "hush") if words in listed]
+    (tmp_path / "job" / "log").unlink()
+    assert not files_with(tmp_path, b"hush")
+    assert files_with(tmp_path, b"plain-words") == [tmp_path / "job" / "again"]
+    assert not list(Path("/dev/shm").glob("sonarstack-*"))
     assert oct((tmp_path / "job").stat().st_mode)[-3:] == "700"
+    assert oct((tmp_path / "job" / "again").stat().st_mode)[-3:] == "700"
+
+
+def test_secrets_wait_in_memory_and_not_in_the_folder(tmp_path) -> None:
+    """A wrapper that does nothing leaves what it was given where it was put."""
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("no /dev/shm here")
+    one = spec(tmp_path, "true", secret={"SONARSTACK_KEY": "hush"})
+    parts = (one.digest(), one.stamp, one.cwd, one.folder, "true", *one.argv)
+    assert HOST.run(["sh", "-c", LAUNCH, "launch", *parts], data=one.launch_input()).code == 0
+    rooms = list(Path("/dev/shm").glob("sonarstack-*"))
+    try:
+        assert not files_with(tmp_path, b"hush")
+        assert len(rooms) == 1
+        assert oct(rooms[0].stat().st_mode)[-3:] == "700"
+        assert len(files_with(rooms[0], b"hush")) == 1
+    finally:
+        for room in rooms:
+            shutil.rmtree(room)
+
+
+def test_what_is_late_or_secret_makes_no_other_job(tmp_path) -> None:
+    plain = spec(tmp_path, "true")
+    assert spec(tmp_path, "true", late={"SONARSTACK_HOURS": "3"}).digest() == plain.digest()
+    one, other, named = (spec(tmp_path, "true", secret={k: v}) for k, v in ("A1", "A2", "B1"))
+    assert one.digest() == other.digest()
+    assert len({plain.digest(), one.digest(), named.digest()}) == 3
+
+
+def test_a_variable_is_of_one_kind(tmp_path) -> None:
+    with pytest.raises(ValueError, match="A: each variable is of one kind"):
+        spec(tmp_path, "true", variables={"A": "1"}, secret={"A": "2"})
 
 
 def test_the_same_job_is_never_started_twice(tmp_path) -> None:
@@ -234,12 +282,142 @@ def test_a_running_job_is_not_removed(tmp_path) -> None:
     assert not (tmp_path / "job").exists()
 
 
+def restart_the_machine(tmp_path, *, pid_is_left: bool = False) -> None:
+    """What a restart of a container leaves: files, and no process of the job. Then what its program does."""
+    folder = tmp_path / "job"
+    for pid in pids(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(folder / "started")
+    if not pid_is_left:
+        (folder / "pid").unlink()
+    machine = {**os.environ, "SONARSTACK_LEFT": "its own", "SONARSTACK_MACHINE_JOB": "its own"}
+    subprocess.run(["sh", str(folder / "again")], check=True, stdin=subprocess.DEVNULL, cwd="/", env=machine)
+
+
+AWKWARD = 'it\'s "$HOME"\n`2nd` \\ line\n'
+
+
+@pytest.mark.parametrize("pid_is_left", [True, False])
+def test_a_machine_that_was_restarted_starts_the_very_same_job(tmp_path, pid_is_left) -> None:
+    script = 'printf "%s|%s|%s|%s\n" "$SONARSTACK_RECIPE" "$SONARSTACK_LEFT" "$PWD" "$1"; exec sleep 30'
+    one = DetachedSpec(
+        folder=str(tmp_path / "job"), argv=("sh", "-c", script, "x", AWKWARD), cwd=str(tmp_path), stamp="ours",
+        variables={"SONARSTACK_RECIPE": AWKWARD}, late={"SONARSTACK_LEFT": "3"},
+    )  # fmt: skip
+    job = start_detached(HOST, one)
+    told = f"{AWKWARD}|3|{tmp_path}|{AWKWARD}\n".encode()
+    wait_for(job, until=lambda s: job.read_log() == told, timeout_s=20)
+    wrapper, child = pids(tmp_path)
+    restart_the_machine(tmp_path, pid_is_left=pid_is_left)
+    for _ in range(200):
+        if job.status().state == "running" and pids(tmp_path)[0] != wrapper and job.read_log() == 2 * told:
+            break
+        time.sleep(0.05)
+    assert job.read_log() == 2 * told
+    wrapper, child = pids(tmp_path)
+    assert os.getsid(child) == wrapper
+    assert "SONARSTACK_MACHINE_JOB" not in Path(f"/proc/{child}/environ").read_text()
+    assert adopt(HOST, one) is not None
+    assert job.stop(5).exit_code == 128 + signal.SIGTERM
+
+
+def test_again_starts_no_second_job_beside_one_that_runs(tmp_path) -> None:
+    job = start_detached(HOST, spec(tmp_path, f"echo run >>{tmp_path}/runs; sleep 30"))
+    before = pids(tmp_path)
+    subprocess.run(["sh", str(tmp_path / "job" / "again")], check=True, stdin=subprocess.DEVNULL)
+    time.sleep(0.3)
+    assert (pids(tmp_path), job.status().state) == (before, "running")
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_a_job_with_secrets_is_its_owners_to_start_again(tmp_path) -> None:
+    one = spec(tmp_path, 'echo "run $SONARSTACK_KEY"; sleep 30', secret={"SONARSTACK_KEY": "hush"})
+    job = start_detached(HOST, one)
+    wait_for(job, until=lambda s: "run hush" in log_tail(job), timeout_s=20)
+    restart_the_machine(tmp_path)
+    status = job.status()
+    assert (status.state, status.outcome, status.exit_code) == ("lost", "failed", None)
+    assert "without the job's secrets; run `up`" in status.reason
+    assert log_tail(job).splitlines()[1].startswith("sonarstack: this job needs secrets")
+    start_detached(HOST, one)
+    wait_for(job, until=lambda s: log_tail(job).endswith("run hush"), timeout_s=20)
+    assert log_tail(job).count("run hush") == 2
+    assert job.status().state == "running"
+
+
+def test_a_lost_job_is_started_anew_and_its_log_goes_on(tmp_path) -> None:
+    job = start_detached(HOST, spec(tmp_path, "echo first; sleep 30"))
+    wait_for(job, until=lambda s: log_tail(job) == "first", timeout_s=20)
+    for pid in pids(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(job, timeout_s=20)
+    for left in ("machine", "released", "owner_must_start", "exit_code.part"):
+        (tmp_path / "job" / left).write_text("old")
+    other = spec(tmp_path, "echo second; exit 80", trigger="2")
+    again = restart_detached(HOST, other)
+    assert wait_for(again, timeout_s=20).exit_code == 80
+    assert log_tail(again) == "first\nsecond"
+    assert again.stored_spec() == other.digest()
+    names = {path.name for path in (tmp_path / "job").iterdir()}
+    assert names == {"spec", "stamp", "again", "started", "pid", "log", "exit_code"}
+
+
+def test_a_job_that_ended_on_an_earlier_machine_is_started_anew(tmp_path) -> None:
+    one = spec(tmp_path, f"echo run >>{tmp_path}/runs; exit 83")
+    wait_for(start_detached(HOST, one), timeout_s=20)
+    (tmp_path / "job" / "pid").write_text("1 1 x x\n")
+    assert wait_for(restart_detached(HOST, one), timeout_s=20).exit_code == 83
+    assert (tmp_path / "runs").read_text() == "run\nrun\n"
+
+
+def test_a_job_that_runs_or_begins_is_not_started_anew(tmp_path) -> None:
+    one = spec(tmp_path, "sleep 30")
+    start_detached(HOST, one)
+    before = pids(tmp_path)
+    with pytest.raises(JobError, match="still runs; stop it first"):
+        restart_detached(HOST, one)
+    assert pids(tmp_path) == before
+    kept = (tmp_path / "job" / "pid").rename(tmp_path / "pid")
+    with pytest.raises(JobError, match="still runs; stop it first"):
+        restart_detached(HOST, one)
+    kept.rename(tmp_path / "job" / "pid")
+
+
+def test_what_a_killed_wrapper_left_running_ends_before_the_new_start(tmp_path) -> None:
+    script = (
+        f"trap 'echo saved >{tmp_path}/checkpoint; exit 83' TERM; echo ready; while :; do sleep 0.1; done"
+    )
+    job = start_detached(HOST, spec(tmp_path, script))
+    wait_for(job, until=lambda s: "ready" in log_tail(job), timeout_s=20)
+    wrapper, child = pids(tmp_path)
+    os.kill(wrapper, signal.SIGKILL)
+    assert wait_for(job, timeout_s=20).state == "lost"
+    restart_detached(HOST, spec(tmp_path, "sleep 30"))
+    assert not _alive(child)
+    assert (tmp_path / "checkpoint").read_text() == "saved\n"
+
+
 @pytest.mark.parametrize("other", ["perl", "python3"])
 def test_without_setsid_the_job_still_has_a_session_of_its_own(tmp_path, monkeypatch, other) -> None:
     """macOS has no setsid(1); the other ways are taken where it is hidden."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "mkdir", "cat", "mv", "sed", "awk", "env", "rm", "sleep", "find", "ps", "tr", other):
+    for name in (
+        "sh",
+        "mkdir",
+        "cat",
+        "mv",
+        "sed",
+        "awk",
+        "env",
+        "rm",
+        "sleep",
+        "find",
+        "ps",
+        "tr",
+        "chmod",
+        other,
+    ):
         found = sys.executable if name == "python3" else shutil.which(name)
         if found is None:
             pytest.skip(f"{name} is not installed")
