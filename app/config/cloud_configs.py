@@ -21,8 +21,10 @@ class CloudConfig(BaseModel):
     """What earlier machines cost this run."""
     price_usd_per_h: float = Field(default=0.0, ge=0)
     idle_minutes: float | None = Field(default=None, gt=0)
+    """An accelerator that does nothing for so long ends the run; not watched on a CPU."""
     checkpoint_minutes: float = Field(default=10.0, gt=0)
     sealed: bool = False
     """Data and run lie encrypted; without SONARSTACK_SEAL_KEY nothing is begun."""
     secret_id: str | None = None
-    notify_url: str | None = None
+    notify_url: str | None = Field(default=None, repr=False)
+    """Who gets messages: apprise URLs, separated by blanks or commas. They may hold tokens."""

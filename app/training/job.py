@@ -31,6 +31,7 @@ def prepare_job(
 
     Args:
         config: of a new run; a run that is taken up keeps its own, batch size included.
+        limits: what a run that is taken up has spent already counts, even where nobody told.
         resume: whether a run that is already in the folder (or its mirror) goes on.
 
     Raises:
@@ -59,7 +60,13 @@ def prepare_job(
         split = split_by_group(tiles, val_fraction=config.val_fraction, seed=config.seed)
         run.write_record(make_record(config, tiles, split, plan))
     return TrainJob(
-        config=config, tiles=tiles, split=split, plan=plan, run=run, limits=limits, workers=plan.workers
+        config=config,
+        tiles=tiles,
+        split=split,
+        plan=plan,
+        run=run,
+        limits=limits.counting(run.spent_usd()),
+        workers=plan.workers,
     )
 
 

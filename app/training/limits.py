@@ -3,11 +3,18 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import current_thread, main_thread
 from types import FrameType
 
 from app.exit_codes import ExitCode
+
+RESERVE_FACTOR = 1.5
+"""The next checkpoint or evaluation may be slower than the last."""
+RESERVE_MIN_S, RESERVE_MAX_S = 10.0, 600.0
+"""The least stands for what has not been measured yet; the most keeps one slow mirror from costing a night."""
+RESERVE_SHARE = 0.1
+"""Of a limit that is short itself, no more than this is kept back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +42,33 @@ class Limits:
         """Dollars of the whole run after so many seconds on this machine."""
         return self.spent_usd + self.price_usd_per_h * seconds_here / 3600
 
+    @property
+    def any(self) -> bool:
+        """Whether there is a ceiling at all."""
+        return self.max_hours is not None or self.max_usd is not None
+
+    def counting(self, spent_usd: float) -> "Limits":
+        """With the dollars that the run itself remembers, where those are more than what was told."""
+        return replace(self, spent_usd=max(self.spent_usd, spent_usd))
+
+    def reserve_s(self, measured_s: float) -> float:
+        """Seconds to leave early, so that an evaluation that has begun, checkpoint and manifest still fit.
+
+        Args:
+            measured_s: what they took last time; 0 before the first.
+        """
+        ceilings_s = [3600 * self.max_hours] if self.max_hours is not None else []
+        if self.max_usd is not None:
+            ceilings_s.append(3600 * self.max_usd / self.price_usd_per_h)
+        wanted_s = min(RESERVE_MAX_S, max(RESERVE_MIN_S, RESERVE_FACTOR * measured_s))
+        return min(wanted_s, *(RESERVE_SHARE * s for s in ceilings_s)) if ceilings_s else 0.0
+
+    def reason(self, code: ExitCode) -> str:
+        """Which ceiling that is, in words."""
+        if code is ExitCode.BUDGET:
+            return f"the limit of {self.max_usd} dollars is reached"
+        return f"the limit of {self.max_hours} hours is reached"
+
     def reached(self, seconds_here: float, *, reserve_s: float = 0.0) -> ExitCode | None:
         """Which limit is passed within `reserve_s` from now, dollars first; None while there is room."""
         ahead = seconds_here + reserve_s
@@ -46,17 +80,24 @@ class Limits:
 
 
 class Interruption:
-    """Whether the process was asked to stop; falsy until then."""
+    """Whether the training was asked to stop, and why; falsy until then."""
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self.asked: tuple[ExitCode, str] | None = None
 
     def __bool__(self) -> bool:
-        return self.signal_name is not None
+        return self.asked is not None
 
     def request(self, name: str) -> None:
         """Ask for a stop at the next step (a provider's notice, or a signal)."""
         self.signal_name = name
+        self.end(ExitCode.INTERRUPTED, f"{name} asked for a stop")
+
+    def end(self, code: ExitCode, reason: str) -> None:
+        """Ask for an end at the next step; whoever asks first gives the reason."""
+        if self.asked is None:
+            self.asked = (code, reason)
 
 
 @contextmanager
@@ -68,7 +109,7 @@ def catch_interruption() -> Iterator[Interruption]:
     interruption = Interruption()
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if interruption and number == signal.SIGINT:
+        if interruption.signal_name is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         interruption.request(signal.Signals(number).name)
 

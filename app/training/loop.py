@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.dataset.cache import PixelCache
@@ -11,6 +11,7 @@ from app.dataset.split import Split
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.torch_runtime import TorchRuntime
+from app.device.gpu_use import GpuProbe, gpu_probe
 from app.device.memory import MemoryMonitor
 from app.device.plan import DevicePlan
 from app.errors import RunError
@@ -18,13 +19,19 @@ from app.evaluation.evaluate import evaluate_model
 from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.storage import atomic_write
-from app.telemetry.progress import Progress
+from app.telemetry.gpu_meter import GpuMeter
+from app.telemetry.notify import Notifier
+from app.telemetry.progress import Progress, Silent
 from app.training.limits import Interruption, Limits, catch_interruption
+from app.training.notices import Notices
 from app.training.recipe import TrainConfig
 from app.training.run_folder import RunFolder
 from app.training.session import Session
+from app.training.watchdog import Rest, Watchdog
 
 LOG_EVERY_STEPS = 10
+CLAIM_WITHIN_S = 5.0
+"""So long another thread waits for a training that hangs to be at rest, or to let go of its folder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +46,13 @@ class TrainJob:
     limits: Limits
     workers: int = 1
     """Threads that prepare tiles ahead of the device."""
+    idle_minutes: float | None = None
+    """An accelerator that does nothing for so long ends the run."""
+    notifier: Notifier | None = None
+    probe: GpuProbe | None = None
+    """Stands in for the driver's; None looks for one."""
+    started_s: float = field(default_factory=time.monotonic)
+    """Since when hours and dollars count, by the monotonic clock."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,18 +89,37 @@ def train(job: TrainJob, progress: Progress) -> Outcome:
         RunError: the loss stays not finite, or the newest checkpoint belongs to another job.
         OutputError: the run folder cannot be written.
     """
-    with catch_interruption() as interruption:
-        return _Training(job, progress, interruption).run()
+    probe, why_not = (job.probe, "") if job.probe is not None else gpu_probe(job.plan.device)
+    if why_not:
+        progress.note(why_not)
+    with catch_interruption() as interruption, GpuMeter(probe, note=progress.note) as meter:
+        training = _Training(job, progress, interruption, meter)
+        with training.watchdog:
+            return training.run()
 
 
 class _Training:
     """One call of `train`."""
 
-    def __init__(self, job: TrainJob, progress: Progress, interruption: Interruption) -> None:
+    def __init__(
+        self, job: TrainJob, progress: Progress, interruption: Interruption, meter: GpuMeter
+    ) -> None:
         self.job, self.config, self.run_folder = job, job.config, job.run
-        self.progress, self.interruption = progress, interruption
-        self.started = time.monotonic()
-        self.last_checkpoint = self.started
+        self.progress, self.interruption, self.meter = progress, interruption, meter
+        self.last_checkpoint = time.monotonic()
+        self.checkpoint_s = self.evaluation_s = 0.0
+        """What the last ones took."""
+        self.rest = Rest()
+        self.notices = Notices(job.run, job.notifier or Notifier(None, note=progress.note), job.limits)
+        accelerated = job.plan.device.type != "cpu" or job.probe is not None
+        self.watchdog = Watchdog(
+            interruption,
+            job.limits,
+            meter=meter,
+            idle_minutes=job.idle_minutes if accelerated else None,
+            started_s=job.started_s,
+            last_words=self._last_words,
+        )
         self.memory = MemoryMonitor(job.plan.device)
         cache = PixelCache(job.tiles)
         self.mosaic_loader = self._loader(cache, mosaic=True)
@@ -134,9 +167,9 @@ class _Training:
         self.progress.start("training", self.config.epochs * self.steps_per_epoch * self.config.batch_size)
         self.progress.advance(position.step * self.config.batch_size)
         while position.epoch < self.config.epochs:
-            code = self._epoch()
-            if code is not None:
-                return self._end(code, _reason(code, self.interruption, self.job.limits))
+            asked = self._epoch()
+            if asked is not None:
+                return self._end(*asked)
             position.epoch, position.batch = position.epoch + 1, 0
             last = position.epoch == self.config.epochs
             if last or position.epoch % self.config.evaluate_every == 0:
@@ -146,13 +179,14 @@ class _Training:
                 return self._end(ExitCode.DONE, f"AP50 has not risen for {patience} epochs")
         return self._end(ExitCode.DONE, "all epochs done")
 
-    def _epoch(self) -> ExitCode | None:
+    def _epoch(self) -> tuple[ExitCode, str] | None:
         """The rest of the current epoch; why to stop, or None at its end."""
         meter = _Meter(started=time.monotonic())
         losses: dict[str, float] = {}
-        for batch, waited_s in _timed(self._batches()):
+        for batch, waited_s in _timed(self._batches(), self.rest):
             meter.waited_s += waited_s
             losses = self.session.step(batch)
+            self.watchdog.alive()
             count = len(batch.boxes)
             meter.steps, meter.images, meter.loss = (
                 meter.steps + 1,
@@ -162,9 +196,10 @@ class _Training:
             self.progress.advance(count, f"epoch {self.session.position.epoch + 1} loss {losses['loss']:.2f}")
             if self.session.position.step % LOG_EVERY_STEPS == 0:
                 meter = self._log(meter, losses)
-            code = self._why_stop()
-            if code is not None:
-                return code
+            self.notices.dollars(self._spent(), {"step": self.session.position.step, **self._costs()})
+            asked = self._why_stop()
+            if asked is not None:
+                return asked
             if time.monotonic() - self.last_checkpoint >= self.config.checkpoint_minutes * 60:
                 self._checkpoint()
         if meter.steps:
@@ -177,15 +212,21 @@ class _Training:
         loader = self.plain_loader if position.epoch >= plain_from else self.mosaic_loader
         return loader.batches(position.epoch, start_batch=position.batch)
 
-    def _why_stop(self) -> ExitCode | None:
-        if self.interruption:
-            return ExitCode.INTERRUPTED
-        return self.job.limits.reached(time.monotonic() - self.started)
+    def _why_stop(self) -> tuple[ExitCode, str] | None:
+        if self.interruption.asked is not None:
+            return self.interruption.asked
+        limits = self.job.limits
+        reserve_s = limits.reserve_s(self.checkpoint_s + self.evaluation_s)
+        code = limits.reached(self._here_s(), reserve_s=reserve_s)
+        return (code, limits.reason(code)) if code is not None else None
 
     def _evaluate(self) -> None:
+        started = time.monotonic()
         position = self.session.position
         runtime = TorchRuntime(self.session.average.module, plan=self.job.plan, name="average")
-        scores, _ = evaluate_model(runtime, self.validation, size_px=self.config.size_px)
+        scores, _ = evaluate_model(
+            runtime, self.validation, size_px=self.config.size_px, progress=_SignOfLife(self.watchdog)
+        )
         self.run_folder.append_metrics(
             {
                 "kind": "epoch",
@@ -200,6 +241,8 @@ class _Training:
             position.best_ap50, position.best_epoch = scores.ap50, position.epoch
             self.scores = scores
             self._keep_best(scores)
+        self.evaluation_s = time.monotonic() - started
+        self.watchdog.alive()
 
     def _keep_best(self, scores: Scores) -> None:
         card = ModelCard(
@@ -211,9 +254,14 @@ class _Training:
         with atomic_write(self.run_folder.best_model) as stream:
             write_model(stream, self.session.average.module, card)
 
+    def _here_s(self) -> float:
+        return time.monotonic() - self.job.started_s
+
+    def _spent(self) -> float:
+        return self.job.limits.spent(self._here_s())
+
     def _costs(self) -> dict[str, float]:
-        here = time.monotonic() - self.started
-        return {"seconds": round(self.seconds_before + here, 3), "usd": round(self.job.limits.spent(here), 5)}
+        return {"seconds": round(self.seconds_before + self._here_s(), 3), "usd": round(self._spent(), 5)}
 
     def _log(self, meter: _Meter, losses: dict[str, float]) -> _Meter:
         seconds = time.monotonic() - meter.started
@@ -232,21 +280,43 @@ class _Training:
             "micro_batch": self.session.micro.micro,
             "errors": dict(position.errors),
             **self.memory.read().as_dict(),
+            **self.meter.take(),
             **self._costs(),
         }
         self.run_folder.append_metrics(line)
         return _Meter(started=time.monotonic())
 
     def _checkpoint(self) -> None:
+        started = time.monotonic()
         position = self.session.position
-        position.seconds = self.seconds_before + time.monotonic() - self.started
+        position.seconds = self.seconds_before + self._here_s()
         self.run_folder.save_checkpoint(
             position.step, self.session.write_checkpoint, keep=self.config.keep_checkpoints
         )
         self.last_checkpoint = time.monotonic()
+        self.checkpoint_s = self.last_checkpoint - started
+        self.watchdog.alive()
+
+    def _last_words(self, code: ExitCode, reason: str) -> None:
+        """Another thread's, when the loop hangs; a checkpoint only where it hangs waiting for data.
+
+        Elsewhere weights, optimiser and position may be of different steps: then the last checkpoint stands.
+        """
+        self.notices.ended(code, reason, usd=self._spent())
+        self.progress.note(f"{reason}; exit code {int(code)}")
+        if self.rest.claim(CLAIM_WITHIN_S):
+            self._checkpoint()
+        line = {"kind": "end", "code": int(code), "reason": reason, **self._costs()}
+        if not self.run_folder.end_from_outside(line, wait_s=CLAIM_WITHIN_S):
+            self.progress.note("it hung while writing the run: nothing was added to what is there")
+        if self.job.notifier is not None:
+            self.job.notifier.close()
 
     def _end(self, code: ExitCode, reason: str) -> Outcome:
+        self.watchdog.ending()
         self.progress.done()
+        if code is not ExitCode.DONE:
+            self.notices.ended(code, reason, usd=self._spent())
         self._checkpoint()
         best = self.run_folder.best_model if self.run_folder.best_model.exists() else None
         self.run_folder.append_metrics({"kind": "end", "code": int(code), "reason": reason, **self._costs()})
@@ -261,17 +331,22 @@ class _Training:
         )
 
 
-def _timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
+def _timed(batches: Iterator[Batch], rest: Rest) -> Iterator[tuple[Batch, float]]:
     """Each batch with the seconds that the device waited for it."""
-    asked = time.monotonic()
-    for batch in batches:
-        yield batch, time.monotonic() - asked
+    while True:
         asked = time.monotonic()
+        with rest.rest():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch, time.monotonic() - asked
 
 
-def _reason(code: ExitCode, interruption: Interruption, limits: Limits) -> str:
-    if code is ExitCode.INTERRUPTED:
-        return f"{interruption.signal_name} asked for a stop"
-    if code is ExitCode.BUDGET:
-        return f"the limit of {limits.max_usd} dollars is reached"
-    return f"the limit of {limits.max_hours} hours is reached"
+class _SignOfLife(Silent):
+    """An evaluation gets on."""
+
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+
+    def advance(self, amount: float = 1, note: str = "") -> None:  # noqa: ARG002
+        self._watchdog.alive()

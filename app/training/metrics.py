@@ -56,8 +56,25 @@ class MetricsFile:
         """
         if not self._path.is_file():
             return []
+        return [json.loads(line) for line in self._lines()]
+
+    def read_whole(self) -> list[dict[str, Any]]:
+        """The same without the lines that a crash or a disk damaged."""
+        if not self._path.is_file():
+            return []
+        whole = []
+        for line in self._lines():
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                whole.append(value)
+        return whole
+
+    def _lines(self) -> list[bytes]:
         data = self._path.read_bytes()
-        return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+        return data[: data.rfind(b"\n") + 1].splitlines()
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """A training from settings to figures: choose the device, prepare, train, score, export, describe."""
 
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from app.errors import SettingsError
 from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.seal.sealed_mirror import SealedMirror
+from app.telemetry.notify import Notifier
 from app.telemetry.progress import Bar, Progress
 from app.training.batch_probe import measured_batch_size
 from app.training.finish import finish_run
 from app.training.job import finished, override, prepare_job
 from app.training.limits import Limits
-from app.training.loop import train
+from app.training.loop import TrainJob, train
+from app.training.notices import Notices
 from app.training.page import write_run_page
 from app.training.recipe import TrainConfig, recipe
 from app.training.run_folder import RunFolder
@@ -75,7 +78,7 @@ class TrainResult:
             )
         if self.images_per_s:
             lines.append(f"speed: {self.images_per_s:.1f} images/s")
-        if self.code in (ExitCode.INTERRUPTED, ExitCode.DEADLINE, ExitCode.BUDGET):
+        if self.code in (ExitCode.INTERRUPTED, ExitCode.DEADLINE, ExitCode.BUDGET, ExitCode.IDLE):
             lines.append("go on with the same command: it takes up the newest checkpoint")
         elif self.model:
             lines.append(f"next: python -m app detect SURVEY.xtf --model {self.run} --out contacts")
@@ -90,12 +93,13 @@ def run_training(
     progress: Progress | None = None,
     sealed: SealedMirror | None = None,
 ) -> TrainResult:
-    """Train as asked, then score, export and describe the best model.
+    """Train as asked, then score, export and describe the best model; tell whoever wants messages how it ended.
 
     Args:
         config: instead of the one that the settings' recipe names.
         sealed: where the run is mirrored sealed, instead of the settings' address; see `sealed.run_sealed`.
     """
+    started_s = time.monotonic()
     progress = progress or Bar("images")
     run = RunFolder(request.run, mirror=sealed or settings.cloud.run_url)
     if request.resume and finished(run):
@@ -108,6 +112,29 @@ def run_training(
             images_per_s=0.0,
             scores=None,
         )
+    limits = _limits(settings)
+    notifier = Notifier(settings.cloud.notify_url, note=progress.note)
+    try:
+        job = replace(
+            _job(settings, request, config, limits, run, progress), notifier=notifier, started_s=started_s
+        )
+        return _run_job(job, progress)
+    except Exception as error:
+        usd = max(run.spent_usd(), limits.spent(time.monotonic() - started_s))
+        Notices(run, notifier, limits).failed(error, usd=usd)
+        raise
+    finally:
+        notifier.close()
+
+
+def _job(
+    settings: Settings,
+    request: TrainRequest,
+    config: TrainConfig | None,
+    limits: Limits,
+    run: RunFolder,
+    progress: Progress,
+) -> TrainJob:
     plan = plan_of(settings, request, progress)
     config = _config(settings, request, config or recipe(settings.recipe), plan, progress)
     if settings.data is None:
@@ -117,11 +144,16 @@ def run_training(
         run=run,
         config=config,
         plan=plan,
-        limits=_limits(settings),
+        limits=limits,
         resume=request.resume,
         skip_bad=request.skip_bad,
         progress=progress,
     )
+    return replace(job, idle_minutes=settings.cloud.idle_minutes)
+
+
+def _run_job(job: TrainJob, progress: Progress) -> TrainResult:
+    run = job.run
     outcome = train(job, progress)
     scores = outcome.scores
     if outcome.code is ExitCode.DONE and run.best_model.is_file():
@@ -130,6 +162,9 @@ def run_training(
     run.write_manifest(complete=outcome.code is ExitCode.DONE)
     for note in run.notes:
         progress.note(note)
+    if outcome.code is ExitCode.DONE and job.notifier is not None:
+        usd = job.limits.spent(time.monotonic() - job.started_s)
+        Notices(run, job.notifier, job.limits).ended(outcome.code, outcome.reason, usd=usd)
     return TrainResult(
         code=outcome.code,
         reason=outcome.reason,

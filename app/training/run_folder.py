@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 from app.errors import OutputError, RunError
@@ -33,11 +34,22 @@ class RunFolder:
         self._mirror = Mirror(path, mirror) if isinstance(mirror, str) else mirror
         # Of a sealed run, the one file that is followed from outside while it is written.
         self._live = MetricsFile(mirror.figures) if isinstance(mirror, SealedMirror) else None
+        self._writing = Lock()
 
     @property
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return (self.path / RECORD).is_file()
+
+    @property
+    def place(self) -> Path:
+        """Where people find it: of a sealed run not the folder in memory."""
+        return (self._mirror.place if isinstance(self._mirror, SealedMirror) else self.path).absolute()
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether nothing of its data may be told."""
+        return isinstance(self._mirror, SealedMirror)
 
     def require_writable(self) -> None:
         """Try folder and mirror before the work starts.
@@ -106,10 +118,14 @@ class RunFolder:
         Raises:
             OutputError: it cannot be written.
         """
+        with self._writing:
+            self._append(line)
+            self._board.add(line)
+
+    def _append(self, line: dict[str, Any]) -> None:
         self._metrics.append(line)
         if self._live is not None:
             self._live.append(line)
-        self._board.add(line)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl, in order.
@@ -124,6 +140,15 @@ class RunFolder:
                 f"{self.path / 'metrics.jsonl'} is damaged ({error}); restore it from the run's mirror"
             ) from error
 
+    def read_whole_metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl that can be read, for whom a damaged one is no reason to stop."""
+        return self._metrics.read_whole()
+
+    def spent_usd(self) -> float:
+        """Dollars that the run says it has cost, on whatever machines; 0 before its first figures."""
+        told = [line.get("usd") for line in self.read_whole_metrics()]
+        return max((float(usd) for usd in told if isinstance(usd, int | float)), default=0.0)
+
     def save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], *, keep: int) -> Path:
         """Write a checkpoint and its checksum, point `latest.json` at it, drop the oldest, then mirror.
 
@@ -132,6 +157,10 @@ class RunFolder:
         Raises:
             OutputError: the disk does not take it; the older checkpoints are untouched.
         """
+        with self._writing:
+            return self._save_checkpoint(step, write, keep)
+
+    def _save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], keep: int) -> Path:
         path = self._checkpoints / f"step-{step:08d}.pt"
         with atomic_write(path) as stream:
             write(stream)
@@ -179,10 +208,31 @@ class RunFolder:
         Raises:
             OutputError: this disk or the mirror does not take it.
         """
-        self._board.close()
-        write_manifest(self.path, complete=complete)
-        if self._mirror is not None:
-            self._mirror.push()
+        with self._writing:
+            self._board.close()
+            write_manifest(self.path, complete=complete)
+            if self._mirror is not None:
+                self._mirror.push()
+
+    def end_from_outside(self, line: dict[str, Any], *, wait_s: float) -> bool:
+        """The last line of metrics.jsonl and the manifest, by another thread than the one that hangs.
+
+        Returns:
+            False, with nothing written, where that one hangs in the middle of writing here itself.
+
+        Raises:
+            OutputError: this disk or the mirror does not take it.
+        """
+        if not self._writing.acquire(timeout=wait_s):
+            return False
+        try:
+            self._append(line)
+            write_manifest(self.path, complete=False)
+            if self._mirror is not None:
+                self._mirror.push()
+        finally:
+            self._writing.release()
+        return True
 
     def verify_manifest(self) -> list[str]:
         """Every difference between the manifest and the folder; see `manifest.verify_manifest`."""
