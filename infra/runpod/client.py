@@ -11,7 +11,14 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from infra.runpod.errors import KeyRefusedError, MissingError, RateLimitError, ServiceError
+from infra.runpod.errors import (
+    CancelledError,
+    KeyRefusedError,
+    MissingError,
+    RateLimitError,
+    RunpodError,
+    ServiceError,
+)
 from infra.runpod.logs import log_lines
 from infra.runpod.transport import ATTEMPTS, TIMEOUT, Transport, at, pause_s, read
 from infra.runpod.wire import (
@@ -344,7 +351,10 @@ class RunpodClient:
 def _looked_for(name: str, named: Callable[[str], T | None], lost: ServiceError) -> T | None:
     try:
         return named(name)
-    except ServiceError as error:
+    except CancelledError:
+        raise
+    except RunpodError as error:
+        # A refusal of the look, such as 403, says nothing of what was created.
         raise ServiceError(
             f"{lost}; whether it is there could not be seen either ({error}): it may be, and cost money; "
             "run the same again, which looks for it by its name"

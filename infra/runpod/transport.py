@@ -56,6 +56,8 @@ class Transport:
                 "RUNPOD_API_KEY has spaces or letters that no key has; copy it from the console anew"
             )
         self._key, self._http, self.sleep = key, http, sleep
+        self._secrets = {key}
+        """All that no error may tell; what was sent once may come back in the answer to another request."""
         self.address = _checked(address)
         self.simulated = False
 
@@ -176,7 +178,7 @@ class Transport:
                 detail = f"{detail or 'too many requests'}; it asks to wait {wait_s:.0f} s"
                 break
             self.sleep(wait_s)
-        raise from_answer(answer.status_code, what, self._without_secrets(detail, body))
+        raise from_answer(answer.status_code, what, self._without_secrets(detail))
 
     def _once(
         self,
@@ -189,6 +191,8 @@ class Transport:
         *,
         stream: bool,
     ) -> httpx.Response:
+        if body is not None:
+            self._remember(body)
         headers = {
             "Authorization": f"Bearer {self._key}",
             "Accept": "text/event-stream" if stream else "application/json",
@@ -208,14 +212,15 @@ class Transport:
         self.simulated = self.simulated or answer.headers.get(SIMULATED) == "1"
         return answer
 
-    def _without_secrets(self, text: str, body: Mapping[str, Any] | None) -> str:
-        secrets = {self._key}
-        env = (body or {}).get("env")
+    def _remember(self, body: Mapping[str, Any]) -> None:
+        env = body.get("env")
         values = list(env.values()) if isinstance(env, Mapping) else []
-        for value in [*values, *((body or {}).get(name) for name in ("username", "password"))]:
-            lines = str(value or "").splitlines()
-            secrets |= {str(value or ""), json.dumps(str(value or ""))[1:-1], *lines}
-        for secret in sorted(filter(str.strip, secrets), key=len, reverse=True):
+        for value in map(str, [*values, *(body[name] for name in ("username", "password") if name in body)]):
+            # As it is, as JSON has it, and line by line.
+            self._secrets |= {value, json.dumps(value)[1:-1], *value.splitlines()}
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in sorted(filter(str.strip, self._secrets), key=len, reverse=True):
             whole = re.escape(secret)
             if len(secret) < SHORT:
                 whole = f"(?<![A-Za-z0-9]){whole}(?![A-Za-z0-9])"

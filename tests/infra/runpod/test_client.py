@@ -1,22 +1,27 @@
-"""The client against answers that the contract allows: read, repeated where that is safe, told in one line."""
+"""The client's verbs against answers that the contract allows; every request is held against the contract."""
 
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
+from jsonschema import ValidationError
 
-from infra.runpod.client import RunpodClient
+from infra.runpod.client import LOOKS, RunpodClient
 from infra.runpod.errors import (
     BalanceError,
     CancelledError,
+    ConflictError,
     KeyRefusedError,
+    MissingError,
     NoCapacityError,
     PoolRefusedError,
+    RateLimitError,
     RefusedError,
-    RunpodError,
     ServiceError,
 )
 from infra.runpod.transport import ATTEMPTS
+from tests.infra.runpod.service import KEY, Service, problem
 
 REQUEST = {
     "name": "sonarstack-x",
@@ -26,35 +31,8 @@ REQUEST = {
     "env": {"SECRET": "planted-in-env"},
     "ports": ["22/tcp"],
 }
-KEY = "rpa_planted"
-
-
-class Service:
-    """Answers in turn, and what it was asked; an exception among them is a connection that broke."""
-
-    def __init__(self, *answers: object) -> None:
-        self.answers = list(answers)
-        self.asked: list[httpx.Request] = []
-        self.slept: list[float] = []
-        self.http = httpx.Client(transport=httpx.MockTransport(self._answer))
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        one = self.answers.pop(0)
-        if isinstance(one, Exception):
-            raise one
-        return one if isinstance(one, httpx.Response) else httpx.Response(200, json=one)
-
-    def client(self) -> RunpodClient:
-        return RunpodClient(KEY, "http://rp.test/v2", http=self.http, sleep=self.slept.append)
-
-    def methods(self) -> list[str]:
-        return [request.method for request in self.asked]
-
-
-def problem(status: int, detail: str = "no", **headers: str) -> httpx.Response:
-    body = {"title": "x", "status": status, "detail": detail}
-    return httpx.Response(status, json=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+VOLUME = {"id": "v1", "name": "sonarstack-v", "size": 50, "dataCenter": "EU-RO-1", "type": "STANDARD"}
+REGISTRY = {"id": "r1", "name": "sonarstack-r"}
 
 
 @pytest.fixture
@@ -62,51 +40,151 @@ def pod(contract) -> dict:
     return contract.example("/v2/pods/{id}")
 
 
-def test_what_is_read_of_the_contracts_own_examples(contract, pod) -> None:
-    contract.check("Pod", pod)
-    service = Service(pod, contract.example("/v2/pods"), contract.example("/v2/catalog/gpus"))
-    client = service.client()
-    assert client.pod(pod["id"]).id == pod["id"]
-    assert client.pods()
-    gpus = client.gpus()
-    assert gpus[0].secure_usd_per_h > 0
-    assert service.asked[2].url.params["product"] == "POD"
-    assert all(request.headers["Authorization"] == f"Bearer {KEY}" for request in service.asked)
+READS = {
+    "/v2/pods": lambda client: client.pods(),
+    "/v2/pods/{id}": lambda client: client.pod("7h9k2m4n6p"),
+    "/v2/network-volumes": lambda client: client.volumes(),
+    "/v2/network-volumes/{id}": lambda client: client.volume("2q9m7x4c"),
+    "/v2/registries": lambda client: client.registries(),
+    "/v2/registries/{id}": lambda client: client.registry("6n2k8v4d"),
+    "/v2/catalog/gpus": lambda client: client.gpus(count=2, cloud="COMMUNITY", min_cuda="12.8"),
+    "/v2/catalog/cpus": lambda client: client.cpus(),
+    "/v2/catalog/datacenters": lambda client: client.data_centers(),
+    "/v2/account/ssh-keys": lambda client: client.ssh_keys(),
+    "/v2/billing/pods": lambda client: client.pod_bills("7h9k2m4n6p", last_n=3),
+    "/v2/billing/network-volumes": lambda client: client.volume_bills("2q9m7x4c"),
+}
 
 
-def test_what_is_sent_to_rent_is_in_the_contract(contract, pod) -> None:
-    contract.check("CreatePodRequest", REQUEST)
-    service = Service(httpx.Response(201, json=pod))
-    service.client().create_pod(REQUEST)
-    contract.check("CreatePodRequest", json.loads(service.asked[0].content))
+@pytest.mark.parametrize("path", READS)
+def test_the_contracts_own_examples_are_read(contract, path) -> None:
+    service = Service(contract.example(path))
+    assert READS[path](service.client())
+    assert service.paths == [path]
+    assert service.asked[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
-def test_a_lost_answer_to_a_create_never_rents_twice(pod) -> None:
-    ours = {**pod, "name": "sonarstack-x", "status": "RUNNING"}
-    service = Service(httpx.ReadTimeout("lost"), {"pods": []}, {"pods": [ours]})
-    assert service.client().create_pod(REQUEST).name == "sonarstack-x"
+WRITES = {
+    ("/v2/pods", "post", "201"): lambda client: client.create_pod(REQUEST),
+    ("/v2/pods/{id}/action", "post", "200"): lambda client: client.act("7h9k2m4n6p", "stop"),
+    ("/v2/network-volumes", "post", "201"): lambda client: client.create_volume(
+        name="sonarstack-v", size_gb=50, data_center="eu-ro-1"
+    ),
+    ("/v2/network-volumes/{id}", "patch", "200"): lambda client: client.grow_volume("2q9m7x4c", 200),
+    ("/v2/registries", "post", "201"): lambda client: client.create_registry(
+        name="sonarstack-r", username="who", password="planted"
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_what_is_sent_is_in_the_contract_and_its_example_is_read(contract, operation) -> None:
+    path, method, code = operation
+    service = Service(httpx.Response(int(code), json=contract.example(path, method, code)))
+    assert WRITES[operation](service.client())
+    assert service.paths == [path]
+    assert service.asked[0].method == method.upper()
+
+
+def test_the_judge_of_requests_refuses_what_the_service_would(contract) -> None:
+    for wrong in ({**REQUEST, "interruptible": True}, {"image": "x", "name": 1}):
+        with pytest.raises(ValidationError):
+            Service(None).client().create_pod(wrong)
+    for url in ("http://rp.test/v2/pods?bogus=1", "http://rp.test/v2/pods/x/y/z"):
+        with pytest.raises(AssertionError, match=r"no parameter bogus|not in the contract"):
+            Service(None).http.get(url, headers={"Authorization": "Bearer x"})
+
+
+def test_what_a_pod_looks_like(contract, pod) -> None:
+    found = Service(pod).client().pod("7h9k2m4n6p")
+    assert (found.ssh, found.image, found.disk_gb) == (("195.26.233.3", 34446, "root"), pod["image"], 50)
+    assert found.ports == ("8888/http", "22/tcp")
+    assert dict(found.env) == {"MODEL_NAME": "llama-3"}
+    assert "llama" not in repr(found)
+    cpu = {k: v for k, v in pod.items() if k != "gpu"}
+    cpu["cpu"] = {"id": "cpu3c", "vcpuCount": 2, "memory": 4}
+    contract.check("Pod", cpu)
+    found = Service(cpu).client().pod("7h9k2m4n6p")
+    assert (found.gpu_id, found.gpu_count, found.cpu_id) == (None, 0, "cpu3c")
+
+
+def test_the_catalogue_in_our_words(contract) -> None:
+    gpu = Service(contract.example("/v2/catalog/gpus")).client().gpus()[0]
+    assert (gpu.secure_usd_per_h, gpu.max_count_secure, gpu.max_count_community) == (0.44, 8, 4)
+    assert gpu.data_centers == {"US-KS-2": "HIGH"}
+    cpu = Service(contract.example("/v2/catalog/cpus")).client().cpus()[0]
+    assert (cpu.id, cpu.vcpu_min, cpu.ram_gb_per_vcpu, cpu.secure_usd_per_vcpu_h) == (
+        "cpu3c-2-4",
+        2,
+        2.5,
+        0.04,
+    )
+    center = Service(contract.example("/v2/catalog/datacenters")).client().data_centers()[0]
+    assert center.volume_types == ("STANDARD", "HIGH_PERFORMANCE")
+    assert center.gpu_stock == {"NVIDIA GeForce RTX 4090": "HIGH"}
+    bill = Service(contract.example("/v2/billing/pods")).client().pod_bills()[0]
+    assert (bill.total_usd, bill.gpu_usd, bill.disk_usd) == (12.34, 11.1, 1.24)
+    assert bill.start == datetime(2026, 6, 1, tzinfo=UTC)
+
+
+CREATES = {
+    "pods": lambda client: client.create_pod(REQUEST),
+    "networkVolumes": lambda client: client.create_volume(
+        name="sonarstack-v", size_gb=50, data_center="EU-RO-1"
+    ),
+    "registries": lambda client: client.create_registry(
+        name="sonarstack-r", username="who", password="planted"
+    ),
+}
+
+
+@pytest.fixture(params=CREATES)
+def made(request, pod) -> tuple:
+    """The list's field, how one is created, and what was created."""
+    ours = {"pods": {**pod, "name": "sonarstack-x"}, "networkVolumes": VOLUME, "registries": REGISTRY}
+    return request.param, CREATES[request.param], ours[request.param]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        httpx.ReadTimeout("lost"),
+        httpx.RemoteProtocolError("cut"),
+        problem(502),
+        problem(500),
+        httpx.Response(201, text="<html>"),
+        httpx.Response(201, json={"id": "x"}),
+    ],
+)
+def test_a_lost_answer_to_a_create_never_makes_two(made, lost) -> None:
+    field, create, ours = made
+    service = Service(lost, {field: [{"name": "another's", "odd": True}]}, {field: [ours]})
+    assert create(service.client()).id == ours["id"]
     assert service.methods() == ["POST", "GET", "GET"]
 
 
-def test_a_create_that_did_not_happen_is_asked_for_again(pod) -> None:
-    none = {"pods": []}
-    service = Service(problem(502), none, none, none, httpx.Response(201, json=pod))
-    assert service.client().create_pod(REQUEST).id == pod["id"]
+def test_a_create_that_did_not_happen_is_asked_for_again(made) -> None:
+    field, create, ours = made
+    service = Service(problem(502), *[{field: []}] * LOOKS, httpx.Response(201, json=ours))
+    assert create(service.client()).id == ours["id"]
     assert service.methods().count("POST") == 2
 
 
-def test_429_waits_as_long_as_it_is_told(pod) -> None:
-    service = Service(problem(429, Retry_After="7"), httpx.Response(201, json=pod))
-    service.client().create_pod(REQUEST)
-    assert service.slept == [7.0]
+@pytest.mark.parametrize("look", [problem(503), problem(403), problem(401), problem(404), {}, problem(429)])
+def test_a_create_whose_fate_nobody_can_see_is_not_asked_for_again(made, look) -> None:
+    _, create, _ = made
+    service = Service(httpx.ReadTimeout("lost"), *[look] * ATTEMPTS)
+    with pytest.raises(ServiceError, match=r"ReadTimeout.*could not be seen either.*run the same again"):
+        create(service.client())
+    assert service.methods().count("POST") == 1
 
 
-def test_looking_is_repeated_while_the_service_is_ill_and_then_told() -> None:
-    service = Service(problem(500), {"pods": []})
-    assert service.client().pods() == []
-    service = Service(*[problem(503)] * ATTEMPTS)
-    with pytest.raises(ServiceError, match=r"HTTP 503.*try again later"):
-        service.client().pods()
+def test_a_create_ends_after_so_many_attempts(made) -> None:
+    field, create, _ = made
+    service = Service(*[problem(500), *[{field: []}] * LOOKS] * ATTEMPTS)
+    with pytest.raises(ServiceError, match="looked for by its name and is not there"):
+        create(service.client())
+    assert service.answers == []
 
 
 @pytest.mark.parametrize(
@@ -122,50 +200,140 @@ def test_looking_is_repeated_while_the_service_is_ill_and_then_told() -> None:
             "other GPUs, data centres",
         ),
         (400, "gpu and cpu are both set", RefusedError, "both set"),
+        (409, "not now", ConflictError, "not now"),
+        (410, "Gone", RefusedError, "unset RUNPOD_REST_V2_API_URL"),
         (422, "$: additional properties 'bogus' not allowed", RefusedError, "bogus"),
     ],
 )
-def test_each_refusal_says_what_to_do_and_is_not_repeated(status, detail, kind, advice) -> None:
+def test_each_refusal_says_what_to_do_and_is_not_repeated(made, status, detail, kind, advice) -> None:
     service = Service(problem(status, detail))
     with pytest.raises(kind, match=advice):
-        service.client().create_pod(REQUEST)
+        made[1](service.client())
     assert service.methods() == ["POST"]
 
 
-def test_no_error_holds_the_key_or_a_value_of_env() -> None:
-    service = Service(problem(422, f"env SECRET=planted-in-env with {KEY} is wrong"))
-    with pytest.raises(RunpodError) as caught:
-        service.client().create_pod(REQUEST)
-    assert "planted" not in str(caught.value)
-    assert "[hidden]" in str(caught.value)
+def test_a_create_that_is_refused_for_haste_has_made_nothing(made) -> None:
+    service = Service(*[problem(429, "slow down", Retry_After="1")] * ATTEMPTS)
+    with pytest.raises(RateLimitError, match="nothing was done"):
+        made[1](service.client())
+    assert service.methods() == ["POST"] * ATTEMPTS
+
+
+def test_a_catalogue_that_may_not_be_read() -> None:
+    with pytest.raises(PoolRefusedError, match="the key lacks the right"):
+        Service(problem(403)).client().gpus()
+
+
+def test_all_pods_of_a_name_the_oldest_first(pod) -> None:
+    young = {**pod, "id": "young", "createdAt": "2026-06-02T12:00:00Z"}
+    dead = {**pod, "id": "dead", "status": "TERMINATED"}
+    found = Service({"pods": [young, dead, pod]}).client().pods_named(pod["name"])
+    assert [one.id for one in found] == [pod["id"], "young"]
 
 
 def test_ending_what_is_gone_is_a_success(pod) -> None:
-    service = Service(problem(404), httpx.Response(204), problem(404), {**pod, "status": "TERMINATED"})
+    service = Service(*[problem(404)] * 4, httpx.Response(204), problem(404), {**pod, "status": "TERMINATED"})
     client = service.client()
     client.delete_pod("p")
     client.delete_volume("v")
+    client.delete_registry("r")
+    assert client.act("p", "terminate") is None
+    assert client.act("p", "terminate") is None
     assert client.pod("p") is None
     assert client.pod("p") is None
 
 
-def test_a_cancel_ends_every_wait() -> None:
+def test_looks_at_what_is_gone() -> None:
+    client = Service(*[problem(404)] * 4).client()
+    assert client.volume("v") is None
+    assert client.registry("r") is None
+    with pytest.raises(MissingError):
+        client.grow_volume("v", 100)
+    with pytest.raises(MissingError):
+        client.act("p", "start")
+
+
+def test_an_action_that_had_happened_already_is_a_success(pod) -> None:
+    service = Service(httpx.ReadTimeout("lost"), problem(409), {**pod, "status": "EXITED"})
+    assert service.client().act("p", "stop").status == "EXITED"
+    service = Service(problem(409, "not valid"))
+    with pytest.raises(ConflictError, match="not valid"):
+        service.client().act("p", "stop")
+    service = Service(httpx.ReadTimeout("lost"))
+    with pytest.raises(ServiceError):
+        service.client().act("p", "restart")
+
+
+@pytest.mark.parametrize("identity", ["", ".", "..", " "])
+def test_what_is_no_id_is_never_asked_for(identity) -> None:
+    service = Service()
+    with pytest.raises(RefusedError, match="is no id"):
+        service.client().delete_pod(identity)
+    assert service.asked == []
+
+
+def test_an_id_cannot_reach_another_path() -> None:
+    service = Service(problem(404))
+    service.client().pod("a/../b?x=1")
+    assert service.asked[0].url.raw_path == b"/v2/pods/a%2F..%2Fb%3Fx%3D1"
+
+
+def test_a_cancel_ends_every_wait(made) -> None:
     def cancel(_: float) -> None:
         raise CancelledError("no more")
 
-    service = Service(problem(500))
-    client = RunpodClient(KEY, "http://rp.test", http=service.http, sleep=cancel)
-    with pytest.raises(CancelledError):
-        client.pods()
+    for ask in (made[1], lambda client: client.pods(), lambda client: client.act("p", "stop")):
+        client = RunpodClient(KEY, "http://rp.test/v2", http=Service(problem(500)).http, sleep=cancel)
+        with pytest.raises(CancelledError):
+            ask(client)
 
 
-def test_something_else_that_answers() -> None:
-    service = Service(*[httpx.Response(200, text="<html>")] * ATTEMPTS)
-    with pytest.raises(ServiceError, match=r"is no JSON; is http://rp\.test/v2 Runpod"):
-        service.client().pods()
+def test_whether_it_is_the_simulator() -> None:
+    client = Service(
+        {"pods": []}, httpx.Response(200, json={"pods": []}, headers={"X-Sonarstack-Simulated": "1"})
+    ).client()
+    client.pods()
+    assert not client.simulated
+    client.pods()
+    assert client.simulated
 
 
-def test_without_a_key(monkeypatch) -> None:
+def test_lines_of_a_log(contract) -> None:
+    content = contract.document["paths"]["/v2/pods/{id}/logs"]["get"]["responses"]["200"]["content"]
+    example = content["text/event-stream"]["examples"]["logLine"]["value"]
+    service = Service(httpx.Response(200, text=example, headers={"Content-Type": "text/event-stream"}))
+    lines = list(service.client().logs("p", tail=5, since="2026-06-01T12:00:00Z"))
+    assert [(line.ts, line.source, line.line) for line in lines] == [
+        ("2026-06-01T12:02:03Z", "container", "Model loaded.")
+    ]
+    assert service.paths == ["/v2/pods/{id}/logs"]
+    assert json.loads(json.dumps(dict(service.asked[0].url.params))) == {
+        "source": "container",
+        "tail": "5",
+        "since": "2026-06-01T12:00:00Z",
+    }
+
+
+def test_a_log_that_cannot_be_read() -> None:
+    with pytest.raises(MissingError):
+        list(Service(problem(404)).client().logs("p"))
+    with pytest.raises(ServiceError, match="no answer"):
+        list(Service(httpx.ConnectError("no")).client().logs("p"))
+
+
+def test_without_a_key_or_with_one_that_is_none(monkeypatch) -> None:
     monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
     with pytest.raises(KeyRefusedError, match="needs RUNPOD_API_KEY; make a key"):
         RunpodClient()
+    with pytest.raises(KeyRefusedError, match="copy it from the console anew") as caught:
+        RunpodClient("planted\nkey")
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["rp.test", "ftp://rp.test", "http://", "http://me:planted@rp.test/v2", "http://rp.test:port"]
+)
+def test_an_address_that_is_none(address) -> None:
+    with pytest.raises(RefusedError, match="must be an http") as caught:
+        RunpodClient(KEY, address)
+    assert "planted" not in str(caught.value)
