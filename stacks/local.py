@@ -20,9 +20,9 @@ from infra.local.server import GpuServer, GpuServerArgs
 from infra.naming import resource_name, stamp, tags
 from infra.provider.resources import LocalProcess, TrainingRun
 from stacks.configs import LocalSettings
+from stacks.run_home import PROJECT, data_folder, home_of
 
 __all__ = ["deploy", "describe", "program_to_plan", "rates"]
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 def deploy(settings: LocalSettings, stack: str, machine: Machine | None = None) -> None:
@@ -32,7 +32,7 @@ def deploy(settings: LocalSettings, stack: str, machine: Machine | None = None) 
         SettingsError, DockerError: the data is not there; Docker does not answer.
     """
     home = home_of(settings, stack)
-    data = _data_folder(settings)
+    data = data_folder(settings)
     if settings.gpu_server is not None:
         run, board = _server(settings, stack, home, data), None
     elif settings.mode == "process":
@@ -45,12 +45,6 @@ def deploy(settings: LocalSettings, stack: str, machine: Machine | None = None) 
     pulumi.export("run", {"path": run.run_path, "host": run.run_host})
     pulumi.export("tensorboard", board.url if board else f"tensorboard --logdir {home / 'tensorboard'}")
     pulumi.export("target", settings.target)
-
-
-def home_of(settings: LocalSettings, stack: str) -> Path:
-    """Where the run is, or comes home to; another run has another folder, since one that is complete stays so."""
-    name = settings.home or f"runs/{stack}"
-    return (PROJECT / (f"{name}-{settings.rerun}" if settings.rerun else name)).resolve()
 
 
 def _container(
@@ -183,19 +177,6 @@ def _server(settings: LocalSettings, stack: str, home: Path, data: Path | None) 
     ).run
 
 
-def _data_folder(settings: LocalSettings) -> Path | None:
-    """Absolute folder of the tiles; None where the program fetches them itself."""
-    if settings.data_is_remote:
-        return None
-    folder = (PROJECT / Path(settings.data_url).expanduser()).resolve()
-    if not folder.is_dir():
-        raise SettingsError(
-            f"sonarstack:dataUrl={settings.data_url!r} is no folder here; give one of labelled tiles, "
-            f"or make simulated ones: .venv/bin/python -m app simulate --tiles 240 --out {settings.data_url}"
-        )
-    return folder
-
-
 def program_to_plan(settings: LocalSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
     """The program for a look at it, and what `up` would refuse on this machine as it is now."""
     warnings = []
@@ -204,7 +185,7 @@ def program_to_plan(settings: LocalSettings, stack: str) -> tuple[Callable[[], N
         warnings.append(f"up would refuse: {machine.problem}")
         machine = machine.assuming_docker(settings.docker_host)
     try:
-        _data_folder(settings)
+        data_folder(settings)
     except SettingsError as error:
         warnings.append(f"up would refuse: {error}")
         settings = settings.model_copy(update={"data_url": "."})

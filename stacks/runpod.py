@@ -1,18 +1,34 @@
-"""The Runpod target. So far its settings and its money; the pod itself is not built yet."""
+"""The Runpod target: a rented pod, what goes there, what it may cost, and what is told of it."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pulumi
 
 from infra.budget import Rates
 from infra.errors import SettingsError
+from infra.hosts.tree import local_tree, tree_digest
+from infra.naming import stamp
+from infra.runpod.account import account_address
+from infra.runpod.describe import describe
+from infra.runpod.reader import USD as LOOK_USD
+from infra.runpod.spec import PodSpec
+from infra.runpod.training import CODE_EXCLUDES, PodTraining, PodTrainingArgs, Registry
 from stacks.configs import RunpodSettings
+from stacks.run_home import PROJECT, data_folder, home_of
 
+__all__ = ["deploy", "describe", "program_to_plan", "rates"]
 DISK_USD_PER_GIB_MONTH = 0.10
 VOLUME_USD_PER_GIB_MONTH = 0.07
 """Container disk, and network volume below 1 TB. Source: docs.runpod.io pods/pricing, read 2026-11-22."""
-BRING_HOME_USD = 0.05
-"""Ceiling for the short CPU pod that reads the volume at the end; a quarter of an hour at $0.20."""
-NOT_YET = "target runpod can be planned and compared, not yet rented; `up` works for target local"
+LOOKS = 2
+"""At a volume whose pod is gone: once to see how its job ended, once to bring the run home."""
+NO_KEY = "Runpod needs RUNPOD_API_KEY; make a key in the console (Settings, API keys) and export it"
 
 
 def rates(settings: RunpodSettings) -> Rates:
@@ -21,26 +37,159 @@ def rates(settings: RunpodSettings) -> Rates:
         machine_usd_per_h=settings.max_usd_per_h,
         disk_gib=settings.disk_gib,
         disk_usd_per_gib_month=DISK_USD_PER_GIB_MONTH,
-        volume_gib=settings.volume_gib,
+        volume_gib=settings.volume,
         volume_usd_per_gib_month=VOLUME_USD_PER_GIB_MONTH,
-        bring_home_usd=BRING_HOME_USD if settings.volume_gib else 0.0,
+        bring_home_usd=LOOKS * LOOK_USD if settings.volume else 0.0,
     )
 
 
-def deploy(settings: RunpodSettings, stack: str) -> None:
-    """Refuse, before anything is rented.
+def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None:
+    """Declare the stack; what cannot work is refused before anything is rented.
+
+    Args:
+        quiet: whoever asks tells the warnings.
 
     Raises:
-        SettingsError: always, until the pod's components exist.
+        SettingsError: no key, no ssh, no data.
     """
-    raise SettingsError(NOT_YET)
+    data = data_folder(settings)
+    if not pulumi.runtime.is_dry_run():
+        _refuse_unprepared()
+    for line in () if quiet else _warnings(settings):
+        pulumi.log.warn(line)
+    home = home_of(settings, stack)
+    spec = _spec(settings, stack, home)
+    job = settings.job(data=settings.data_url)
+    training = PodTraining(
+        "training",
+        PodTrainingArgs(
+            spec=spec,
+            account=account_address(),
+            volume_gib=settings.volume,
+            data_centers=settings.data_centers,
+            registry=_registry(settings),
+            code=str(PROJECT),
+            data=str(data) if data else None,
+            job=job,
+            job_digest=_job_digest(settings, data),
+            python=settings.python,
+            home=str(home),
+            run_name=f"run-{settings.rerun}" if settings.rerun else "run",
+            wait=settings.wait,
+            trigger=settings.rerun,
+            ready_minutes=settings.ready_minutes,
+            secrets=_secrets(settings),
+        ),
+    )
+    pod, ready, run = training.pod, training.ready, training.run
+    for name in ("where", "home", "state", "outcome", "step", "log"):
+        pulumi.export(name, getattr(run, name))
+    pulumi.export("run", {"path": run.run_path, "host": run.run_host})
+    pulumi.export("target", settings.target)
+    pulumi.export("pod", {"name": pod.id, "id": pod.pod_id, "gpu": pod.gpu, "dataCenter": pod.data_center})
+    pulumi.export("podStatus", pod.status)
+    pulumi.export("priceUsdPerH", pod.price_usd_per_h)
+    pulumi.export("leaseUntil", pod.lease_until)
+    pulumi.export("ssh", f"python -m stacks ssh {stack}")
+    pulumi.export("boards", f"python -m stacks ssh {stack} --forward")
+    pulumi.export("simulated", pod.simulated)
+    ready.key_accepted.apply(_say_whether_it_ends_itself)
+
+
+def _spec(settings: RunpodSettings, stack: str, home: Path) -> PodSpec:
+    mark = stamp(pulumi.get_project(), stack)
+    return PodSpec(
+        stamp=mark,
+        # Dollars count for the run, wherever its home lies on this machine.
+        run=home.name,
+        gpus=settings.gpus,
+        gpu_count=settings.gpu_count,
+        min_vram_gib=settings.min_vram_gib,
+        min_cuda=settings.min_cuda,
+        cloud=settings.cloud,
+        max_usd_per_h=settings.max_usd_per_h,
+        max_hours=settings.max_hours,
+        image=settings.image_name,
+        own_image=settings.image is not None,
+        disk_gib=settings.disk_gib,
+        workspace=settings.workspace,
+        authorized_keys=settings.authorized_keys,
+        expose=settings.expose,
+    )
+
+
+def _registry(settings: RunpodSettings) -> Registry | None:
+    if settings.registry_username is None or settings.registry_password is None:
+        return None
+    return Registry(username=settings.registry_username, password=settings.registry_password)
+
+
+def _secrets(settings: RunpodSettings) -> dict[str, str] | None:
+    return {"SONARSTACK_NOTIFY_URL": settings.notify_url} if settings.notify_url else None
+
+
+def _job_digest(settings: RunpodSettings, data: Path | None) -> str:
+    """Another text for another job: code by content, data by names and sizes, since it may be large."""
+    parts: list[Any] = [
+        tree_digest(local_tree(PROJECT, CODE_EXCLUDES)),
+        sorted(settings.job(data=settings.data_url).variables().items()),
+        settings.train_arguments,
+        settings.rerun,
+    ]
+    if data is not None:
+        parts.append(
+            sorted((str(p.relative_to(data)), p.stat().st_size) for p in data.rglob("*") if p.is_file())
+        )
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _refuse_unprepared() -> None:
+    if not os.environ.get("RUNPOD_API_KEY"):
+        raise SettingsError(NO_KEY)
+    lacking = [program for program in ("ssh", "ssh-keygen", "rsync") if shutil.which(program) is None]
+    if lacking:
+        raise SettingsError(
+            f"{', '.join(lacking)} not found on this machine; code goes to the pod by SSH: install openssh-client "
+            "and rsync"
+        )
+
+
+def _warnings(settings: RunpodSettings) -> list[str]:
+    """What to know before it costs."""
+    lines = [
+        f"maxUsdPerH={settings.max_usd_per_h:g} is a ceiling, no bid: Runpod has no spot market any more; it is "
+        "checked against the catalogue before, and against the pod's own price after",
+        "Runpod has no timer that ends a pod from outside: the pod ends itself, and "
+        "`python -m stacks reap --install` is the second switch",
+    ]
+    if not settings.volume:
+        mirror = f", also copied to {settings.run_url}" if settings.run_url else ""
+        lines.append(
+            f"no network volume: the run lies on the host's disk{mirror}; if the host dies, what is younger than the "
+            f"last copy is lost (up to {settings.checkpoint_minutes:g} minutes of training while "
+            "`python -m stacks watch` runs or runUrl is set, all of it while neither does)"
+        )
+    return lines
+
+
+def _say_whether_it_ends_itself(accepted: bool) -> None:
+    if not accepted:
+        pulumi.log.warn(
+            "Runpod refuses the pod's own key: this pod CANNOT END ITSELF. Its program still ends the job in time, "
+            "but it bills until `down` or `python -m stacks reap`; install that now: python -m stacks reap --install"
+        )
 
 
 def program_to_plan(settings: RunpodSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
-    """No resources yet."""
-    return lambda: None, [NOT_YET]
-
-
-def describe(token: str, inputs: Mapping[str, Any]) -> list[str]:
-    """Facts of one resource."""
-    return []
+    """The program for a look at it, and what `up` would refuse on this machine as it is now."""
+    warnings = []
+    try:
+        _refuse_unprepared()
+    except SettingsError as error:
+        warnings.append(f"up would refuse: {error}")
+    try:
+        data_folder(settings)
+    except SettingsError as error:
+        warnings.append(f"up would refuse: {error}")
+        settings = settings.model_copy(update={"data_url": "app/config/environments"})
+    return lambda: deploy(settings, stack, quiet=True), [*warnings, *_warnings(settings)]

@@ -58,7 +58,12 @@ def read_stack_file(folder: Path, stack: str, overrides: Iterable[str] = ()) -> 
         raise SettingsError(
             f"{path} has no `config:` section; it holds lines such as `{PREFIX}target: local`"
         )
-    return parse_settings({**{str(k): v for k, v in config.items()}, **parse_words(overrides)})
+    return parse_settings({**{str(k): _shown(v) for k, v in config.items()}, **parse_words(overrides)})
+
+
+def _shown(value: Any) -> Any:
+    """A value of the file; a secret one is there, and only the engine can read it."""
+    return "[secret]" if isinstance(value, Mapping) and set(value) == {"secure"} else value
 
 
 def parse_words(words: Iterable[str]) -> dict[str, str]:

@@ -22,10 +22,22 @@ class Upload(pulumi.CustomResource):
         source: pulumi.Input[str],
         target: pulumi.Input[str],
         exclude: Sequence[str] = (),
+        machine: pulumi.Input[str] | None = None,
+        goes_with_host: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`host` is {"address": "ssh://user@host:port", "hostKey": "ssh-ed25519 ..." or None}."""
-        props = {"host": host, "source": source, "target": target, "exclude": list(exclude)}
+        """`host` is {"address": "ssh://user@host:port", "hostKey": "ssh-ed25519 ..." or None}, or a rented machine's.
+
+        Another `machine` under the same host gets the folder again; `goes_with_host` leaves its removal to the host's.
+        """
+        props = {
+            "host": host,
+            "source": source,
+            "target": target,
+            "exclude": list(exclude),
+            "machine": machine,
+            "goesWithHost": goes_with_host or None,
+        }
         computed = dict.fromkeys(("files", "bytes", "sha256"))
         super().__init__("sonarstack:index:Upload", name, {**props, **computed}, opts)
 
@@ -85,9 +97,18 @@ class TrainingRun(pulumi.CustomResource):
         wait: bool = False,
         stop_grace_s: float | None = None,
         trigger: pulumi.Input[str] = "",
+        machine: pulumi.Input[str] | None = None,
+        terms: pulumi.Input[Mapping[str, Any]] | None = None,
+        secrets: pulumi.Input[Mapping[str, str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Either `where` tells of a job that something else starts, or `start` says what to start on `run_host`."""
+        """Either `where` tells of a job that something else starts, or `start` says what to start on `run_host`.
+
+        Args:
+            machine: another one takes the job up again, where its machine lost it.
+            terms: of a rented machine: leaseUntil, priceUsdPerH, account, stamp, run.
+            secrets: variables that go over SSH into the job's memory, and nowhere else.
+        """
         props = {
             "runPath": run_path,
             "home": home,
@@ -97,6 +118,9 @@ class TrainingRun(pulumi.CustomResource):
             "wait": wait,
             "stopGraceS": stop_grace_s,
             "trigger": trigger,
+            "machine": machine,
+            "terms": terms,
+            "secrets": None if secrets is None else pulumi.Output.secret(secrets),
         }
         computed = dict.fromkeys(("state", "outcome", "exitCode", "reason", "step", "log"))
         super().__init__("sonarstack:index:TrainingRun", name, {**props, **computed}, opts)

@@ -13,7 +13,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from infra.errors import InfraError
-from infra.provider.table import Call, InitFailedError, Table, Values
+from infra.provider.table import Call, Importable, InitFailedError, Table, Values
 from infra.provider.values import UNKNOWN, Properties, decode, encode, is_unknown
 
 VERSION = "0.1.0"
@@ -93,6 +93,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         table = self._table(request, context)
         inputs, olds = decode(request.inputs), decode(request.properties)
+        if isinstance(table, Importable) and not inputs.values:
+            return self._imported(table, request, context)
         outputs = self._guarded(
             context,
             lambda: table.read(self._call(request), request.id, inputs.values, olds.values),
@@ -102,6 +104,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=request.id, properties=_stored(inputs, outputs), inputs=request.inputs
+        )
+
+    def _imported(self, table: Importable, request: Any, context: Any) -> Any:
+        found = self._guarded(context, lambda: table.imported(self._call(request), request.id))
+        if found is None:
+            return provider_pb2.ReadResponse()
+        id_, inputs, outputs = found
+        return provider_pb2.ReadResponse(
+            id=id_, properties=encode({**inputs, **outputs}), inputs=encode(inputs)
         )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from infra.errors import InfraError
 
@@ -70,6 +70,14 @@ class Table(Protocol):
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
         """End it; fine if it is gone already."""
+
+
+@runtime_checkable
+class Importable(Protocol):
+    """A kind of resource that can be taken up by its id alone (`pulumi import`)."""
+
+    def imported(self, call: Call, id_: str) -> tuple[str, Values, Values] | None:
+        """Its id in the state, inputs and outputs; None if there is no such thing of ours."""
 
 
 def require(inputs: Values, *names: str) -> dict[str, str]:

@@ -20,6 +20,9 @@ class RentedSettings(StackSettings):
     disk_gib: Annotated[WholeNumber, Field(ge=20, le=4096)] = 50
     """GiB of the machine's own disk, 20 to 4096."""
 
+    notify_url: str | None = None
+    """Where a message goes when a run is done, dear, interrupted or about to end: an Apprise address, kept secret."""
+
     @property
     def hourly_price_usd(self) -> float:
         return self.max_usd_per_h

@@ -75,8 +75,13 @@ def test_keys_of_other_programs_are_left_alone() -> None:
         (RUNPOD, {"gpus": '["A100 40GB"]'}, r"A100 with 40 GB, which Runpod does not have"),
         (RUNPOD, {"gpuCount": "0"}, r"gpuCount='0': input should be greater than or equal to 1"),
         (RUNPOD, {"volumeGib": "5"}, r"volumeGib=5 is below Runpod's least of 10"),
-        (RUNPOD, {"cloud": "community"}, r"community has no network volumes; set sonarstack:volumeGib to 0"),
+        (RUNPOD, {"cloud": "community", "volumeGib": "20"}, r"community has no network volumes; set sonarstack:volumeGib to 0"),
         (RUNPOD, {"dataCenters": '["eu-ro-1"]'}, r"dataCenters holds eu-ro-1; .* capitals"),
+        (RUNPOD, {"market": "spot"}, r"market='spot': input should be 'on_demand' .*spot and bids ended there"),
+        (RUNPOD, {"image": "me/sonarstack"}, r"image='me/sonarstack' has no tag"),
+        (RUNPOD, {"image": "host:5000/sonarstack"}, r"image='host:5000/sonarstack' has no tag"),
+        (RUNPOD, {"registryUsername": "me"}, r"registryUsername and registryPassword go together"),
+        (RUNPOD, {"sealed": "true", "dataUrl": "s3://b/t"}, r"sealed keeps a folder's tiles encrypted"),
         (RUNPOD, {"device": "cpu"}, r"device=cpu would leave a rented GPU idle"),
         (AWS, {"instanceTypes": '["p3.2xlarge"]'}, r"p3.2xlarge, which AWS has retired; take g5.xlarge"),
         (AWS, {"instanceTypes": '["big"]'}, r"holds 'big', which is no instance type"),
@@ -94,7 +99,7 @@ def test_a_mistake_is_told_with_what_is_allowed(base, changed, message) -> None:
 
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        parse({"target": "runpod"}, cloud="community", gpuCount="many", colour="red", dataCenters='["eu"]')
+        parse({"target": "runpod"}, cloud="moon", gpuCount="many", colour="red", dataCenters='["eu"]')
     text = str(caught.value)
     assert "6 mistakes" in text
     for key in ("dataUrl", "maxUsdPerH", "gpuCount", "colour", "cloud", "dataCenters"):

@@ -56,7 +56,7 @@ def test_plan_tells_all_mistakes_and_ends_with_2() -> None:
 def test_plan_refuses_a_lease_above_its_own_dollars() -> None:
     done = stacks("plan", "runpod", "--set", "maxHours=100")
     assert done.returncode == 2
-    assert "above sonarstack:maxUsd=5" in done.stderr
+    assert "above sonarstack:maxUsd=6" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["up", "down", "watch", "logs", "pull"])

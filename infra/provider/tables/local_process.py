@@ -1,5 +1,7 @@
 """LocalProcess: a job as a process of its own session on this machine."""
 
+from collections.abc import Mapping
+
 from infra.hosts.local import LocalHost
 from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, start_detached, where_of
 from infra.provider.table import Call, Made, Values, require
@@ -44,8 +46,10 @@ class LocalProcessTable:
         job.remove()
 
 
-def spec_of(inputs: Values) -> DetachedSpec:
-    """The job as the wire has it."""
+def spec_of(
+    inputs: Values, *, late: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None
+) -> DetachedSpec:
+    """The job as the wire has it; `late` and `secret` variables are no part of what it is."""
     return DetachedSpec(
         folder=inputs["folder"],
         argv=tuple(str(word) for word in inputs["argv"]),
@@ -53,4 +57,6 @@ def spec_of(inputs: Values) -> DetachedSpec:
         cwd=inputs["cwd"],
         stamp=inputs["stamp"],
         trigger=str(inputs.get("trigger") or ""),
+        late=late or {},
+        secret=secret or {},
     )

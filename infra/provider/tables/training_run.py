@@ -1,15 +1,19 @@
 """TrainingRun: knows how a job is and how it ended; its end brings the run home."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.errors import HostError, InfraError, RunHomeError
-from infra.hosts.host import open_host
-from infra.jobs.detached import start_detached, where_of
-from infra.jobs.job import Job, JobStatus, log_tail, open_job, wait_for
+from infra.errors import HostError, HostGoneError, InfraError, RunHomeError
+from infra.hosts.host import Host
+from infra.jobs.detached import DetachedJob, DetachedSpec, restart_detached, start_detached
+from infra.jobs.job import Job, JobStatus, log_tail, wait_for
+from infra.machines import open_machine, open_remains, open_work, where_of_work
 from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
+from infra.provider.terms import late_variables
 from infra.runs.home import bring_home
 from infra.runs.status import parse_metrics, parse_record, run_status
 
@@ -38,7 +42,7 @@ class TrainingRunTable:
     def create(self, call: Call, inputs: Values) -> Made:
         """See `Table.create`."""
         where = self._where(inputs)
-        job = open_job(where)
+        job = open_work(where)
         wait_for(
             job,
             until=lambda s: s.state != "waiting",
@@ -47,7 +51,7 @@ class TrainingRunTable:
         )
         made = Made(id=_id(where), outputs={"where": where})
         status = self._await(call, inputs, job)
-        outputs = {"where": where, **_observe(inputs, job, status)}
+        outputs = {"where": where, **_observe(inputs, job, status, {})}
         made = Made(id=made.id, outputs=outputs)
         if inputs.get("wait") and call.cancelled.is_set() and not status.over:
             raise InitFailedError("the wait for the job's end was cancelled; the job itself goes on", made)
@@ -55,41 +59,45 @@ class TrainingRunTable:
 
     def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
         """See `Table.read`; a job that is gone is still known, for its run is."""
-        job = open_job(outputs["where"])
-        return {**outputs, **_observe(inputs, job, job.status())}
+        job = open_work(outputs["where"])
+        return {**outputs, **_observe(inputs, job, job.status(), outputs)}
 
     def moved(self, call: Call, id_: str, inputs: Values, outputs: Values) -> list[str]:
         """See `Table.moved`: looks at the job, so that every `up` brings the outputs up to date."""
         try:
-            job = open_job(outputs["where"])
-            now = _observe(inputs, job, job.status())
+            job = open_work(outputs["where"])
+            now = _observe(inputs, job, job.status(), outputs)
         except InfraError:
             # A preview must not fail because a machine is away; refresh and destroy will say so.
             return []
         return [key for key in OBSERVED if now.get(key) != outputs.get(key)]
 
     def update(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values:
-        """See `Table.update`: looks again, and waits where that is asked for."""
-        job = open_job(outputs["where"])
-        status = self._await(call, inputs, job) if inputs.get("wait") else job.status()
-        made = Made(id=id_, outputs={**outputs, **_observe(inputs, job, status)})
+        """See `Table.update`: looks again, takes the job up where its machine lost it, and waits where asked."""
+        job = open_work(outputs["where"])
+        status = job.status()
+        if status.state == "lost" and inputs.get("start") and inputs.get("machine") != outputs.get("machine"):
+            restart_detached(open_machine(inputs["runHost"]), _spec(inputs))
+            status = self._await(call, inputs, job)
+        elif inputs.get("wait"):
+            status = self._await(call, inputs, job)
+        made = Made(id=id_, outputs={**outputs, **_observe(inputs, job, status, outputs)})
         return _refuse_failed(made, status).outputs
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
         """See `Table.delete`: stop with a checkpoint, bring the run home, verify; or stop the destroy."""
-        job = open_job(outputs["where"])
         try:
-            status = job.stop(float(inputs.get("stopGraceS") or GRACE_S))
-            bring_home(
-                open_host(inputs.get("runHost")),
-                inputs["runPath"],
-                Path(inputs["home"]),
-                crashed=status.outcome == "failed",
-                cancelled=call.cancelled.is_set,
-            )
-            if inputs.get("start"):
-                job.remove()
-        except (HostError, RunHomeError) as error:
+            with _stopped(call, inputs, outputs) as (host, job, status):
+                bring_home(
+                    host,
+                    inputs["runPath"],
+                    Path(inputs["home"]),
+                    crashed=status.outcome == "failed",
+                    cancelled=call.cancelled.is_set,
+                )
+                if inputs.get("start"):
+                    job.remove()
+        except InfraError as error:
             # Read at this moment and not from the state: to lose a run is never a setting.
             if call.variables.get(DISCARD) != "1":
                 raise RunHomeError(
@@ -100,27 +108,59 @@ class TrainingRunTable:
         start = inputs.get("start")
         if not start:
             return dict(inputs["where"])
-        where = where_of(inputs.get("runHost"), start["folder"])
-        start_detached(open_host(inputs.get("runHost")), spec_of({**start, "trigger": inputs.get("trigger")}))
-        return where
+        start_detached(open_machine(inputs.get("runHost")), _spec(inputs))
+        return where_of_work(inputs.get("runHost"), start["folder"])
 
     def _await(self, call: Call, inputs: Values, job: Job) -> JobStatus:
         timeout_s = call.timeout_s if inputs.get("wait") else FIRST_SECONDS_S
         return wait_for(job, timeout_s=timeout_s, cancelled=call.cancelled.is_set)
 
 
-def _observe(inputs: Values, job: Job, status: JobStatus) -> Values:
-    host, path = open_host(inputs.get("runHost")), inputs["runPath"]
-    metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
-    run = run_status(parse_record(host.read(f"{path}/run.json")), metrics)
-    return {
+@contextmanager
+def _stopped(call: Call, inputs: Values, outputs: Values) -> Iterator[tuple[Host, Job, JobStatus]]:
+    """The place where the run lies and its job, which runs no more; what its machine left, if it cannot be reached."""
+    machine = inputs.get("runHost")
+    try:
+        job = open_work(outputs["where"])
+        status = job.stop(float(inputs.get("stopGraceS") or GRACE_S))
+        host = open_machine(machine)
+    except HostError as error:
+        reason = str(error)
+    else:
+        yield host, job, status
+        return
+    try:
+        with open_remains(machine, call.cancelled) as host:
+            job = DetachedJob(host, str(outputs["where"]["folder"]))
+            yield host, job, job.status()
+    except HostGoneError as error:
+        raise HostGoneError(f"{reason}; {error}") from error
+
+
+def _spec(inputs: Values) -> DetachedSpec:
+    """The job as the wire has it, with what is known only at its start."""
+    start = {**inputs["start"], "trigger": inputs.get("trigger")}
+    return spec_of(
+        start, late=late_variables(start, inputs.get("terms") or {}), secret=inputs.get("secrets") or {}
+    )
+
+
+def _observe(inputs: Values, job: Job, status: JobStatus, before: Values) -> Values:
+    seen = {
         "state": status.state,
         "outcome": status.outcome or "",
         "exitCode": -1 if status.exit_code is None else status.exit_code,
-        "reason": run.ended or status.reason,
-        "step": run.step,
-        "log": log_tail(job, LOG_LINES),
     }
+    try:
+        host, path = open_machine(inputs.get("runHost")), inputs["runPath"]
+        metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
+        run = run_status(parse_record(host.read(f"{path}/run.json")), metrics)
+        log = log_tail(job, LOG_LINES)
+    except HostGoneError:
+        # Its figures are what was seen last; the run itself comes home with destroy.
+        kept = {key: before.get(key, default) for key, default in (("step", 0), ("log", ""))}
+        return {**seen, "reason": status.reason or str(before.get("reason") or ""), **kept}
+    return {**seen, "reason": run.ended or status.reason, "step": run.step, "log": log}
 
 
 def _refuse_failed(made: Made, status: JobStatus) -> Made:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from infra.hosts.host import open_host
-from infra.hosts.tree import local_tree, tree_digest
+from infra.errors import HostGoneError
+from infra.hosts.tree import STAMP, local_tree, tree_digest
 from infra.hosts.upload import remove_upload, upload
+from infra.machines import open_machine
 from infra.provider.table import Call, Made, Values, require
 
 
@@ -21,14 +22,16 @@ class UploadTable:
 
     def create(self, call: Call, inputs: Values) -> Made:
         """See `Table.create`; a folder half sent before is gone on with."""
-        host = open_host(inputs["host"])
+        host = open_machine(inputs["host"])
         return Made(id=f"{host.address}/{inputs['target']}", outputs=self._send(call, inputs))
 
     def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
         """See `Table.read`: gone is a folder without our stamp."""
-        from infra.hosts.tree import STAMP
-
-        return outputs if open_host(inputs["host"]).read(f"{inputs['target']}/{STAMP}") is not None else None
+        try:
+            there = open_machine(inputs["host"]).read(f"{inputs['target']}/{STAMP}") is not None
+        except HostGoneError:
+            return outputs  # it went with its machine, whose own resource tells so
+        return outputs if there else None
 
     def moved(self, call: Call, id_: str, inputs: Values, outputs: Values) -> list[str]:
         """See `Table.moved`: whether the folder here has another content than was sent."""
@@ -38,16 +41,22 @@ class UploadTable:
         return [] if _digest(source, inputs) == outputs.get("sha256") else ["sha256"]
 
     def update(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values:
-        """See `Table.update`."""
-        return self._send(call, inputs)
+        """See `Table.update`; sent again also where its machine is another one now."""
+        try:
+            return self._send(call, inputs)
+        except HostGoneError:
+            if _digest(Path(inputs["source"]), inputs) == outputs.get("sha256"):
+                return outputs  # nothing new to send to a machine that ended as planned
+            raise
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
-        """See `Table.delete`."""
-        remove_upload(open_host(inputs["host"]), inputs["target"])
+        """See `Table.delete`; what goes with its machine is not removed one by one."""
+        if not inputs.get("goesWithHost"):
+            remove_upload(open_machine(inputs["host"]), inputs["target"])
 
     def _send(self, call: Call, inputs: Values) -> Values:
         receipt = upload(
-            open_host(inputs["host"]),
+            open_machine(inputs["host"]),
             Path(inputs["source"]),
             inputs["target"],
             exclude=inputs.get("exclude") or [],

@@ -1,0 +1,130 @@
+"""NetworkVolume: where data and runs lie; it outlives pods, and pins them to its data centre."""
+
+from datetime import UTC, datetime
+
+from infra.errors import SettingsError
+from infra.journal import Lease
+from infra.provider.table import Call, Made, Values, require
+from infra.runpod.account import open_account
+from infra.runpod.errors import OfferError, RefusedError
+from infra.runpod.offers import Wish, rank_offers
+from infra.runpod.rent import Renter
+from infra.runpod.wire import NetworkVolume
+
+CEILING_USD_PER_GB_MONTH = 0.07
+HOURS_A_MONTH = 730.0
+
+
+class NetworkVolumeTable:
+    """Its place is chosen once, by the cheapest GPU of the wish that is in stock beside volumes.
+
+    A wish that changes later never moves it: there is a run on it.
+    """
+
+    token = "sonarstack:index:NetworkVolume"  # noqa: S105 a type, no secret
+    replaces = frozenset({"name"})
+    computed = ("volumeId", "dataCenter")
+
+    def check(self, inputs: Values) -> dict[str, str]:
+        """See `Table.check`."""
+        problems = require(inputs, "name", "sizeGib", "stamp", "run", "gpus", "maxUsdPerH")
+        size = inputs.get("sizeGib")
+        if isinstance(size, int | float) and not 10 <= size <= 4096:
+            problems["sizeGib"] = f"is {size:g}; Runpod's volumes have 10 to 4096"
+        return problems
+
+    def create(self, call: Call, inputs: Values) -> Made:
+        """See `Table.create`; one of this name is taken up."""
+        with open_account(call.cancelled) as renter:
+            volume = renter.client.volume_named(inputs["name"]) or _make(renter, inputs)
+            _write_lease(renter, inputs, volume)
+            return Made(id=volume.id, outputs=_outputs(volume))
+
+    def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
+        """See `Table.read`."""
+        with open_account(call.cancelled) as renter:
+            volume = renter.client.volume(id_)
+            return None if volume is None else _outputs(volume)
+
+    def moved(self, call: Call, id_: str, inputs: Values, outputs: Values) -> list[str]:
+        """See `Table.moved`."""
+        return []
+
+    def update(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values:
+        """See `Table.update`: it only grows, and never moves."""
+        centers = [str(one).upper() for one in inputs.get("dataCenters") or []]
+        if centers and outputs["dataCenter"].upper() not in centers:
+            raise SettingsError(
+                f"the run lies on a volume in {outputs['dataCenter']}, which is none of {', '.join(centers)}; "
+                "add it to sonarstack:dataCenters, or bring the run home with `down` first"
+            )
+        with open_account(call.cancelled) as renter:
+            volume = renter.client.volume(id_)
+            if volume is None:
+                raise RefusedError(
+                    f"volume {id_} is gone; `pulumi refresh` forgets it, and `up` makes another"
+                )
+            if inputs["sizeGib"] < volume.size_gb:
+                raise SettingsError(
+                    f"sonarstack:volumeGib={inputs['sizeGib']} is below the {volume.size_gb} that the volume has; "
+                    "Runpod's volumes only grow"
+                )
+            if inputs["sizeGib"] > volume.size_gb:
+                volume = renter.client.grow_volume(id_, int(inputs["sizeGib"]))
+            return _outputs(volume)
+
+    def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
+        """See `Table.delete`; what lies on it goes with it, after TrainingRun has brought the run home."""
+        with open_account(call.cancelled) as renter:
+            renter.client.delete_volume(id_)
+            for lease in renter.journal.leases(account=renter.client.address):
+                if lease.id == id_ and lease.ended_at is None:
+                    renter.journal.change(lease, ended_at=renter.now(), end_reason="destroyed")
+
+
+def _make(renter: Renter, inputs: Values) -> NetworkVolume:
+    wish = Wish(
+        gpus=tuple(inputs["gpus"]),
+        count=int(inputs.get("gpuCount") or 1),
+        min_vram_gib=inputs.get("minVramGib"),
+        cloud="secure",
+        data_centers=tuple(inputs.get("dataCenters") or ()),
+        max_usd_per_h=float(inputs["maxUsdPerH"]),
+    )
+    known = renter.client.data_centers()
+    with_volumes = {one.id for one in known if one.volume_types}
+    catalogue = renter.client.gpus(count=wish.count, cloud="SECURE", min_cuda=inputs.get("minCuda"))
+    offers = rank_offers(wish, catalogue, volume_centers=with_volumes)
+    refusal = ""
+    for center in dict.fromkeys(offer.data_center for offer in offers if offer.data_center):
+        try:
+            return renter.client.create_volume(
+                name=inputs["name"], size_gb=int(inputs["sizeGib"]), data_center=center
+            )
+        except RefusedError as error:
+            refusal = str(error)  # a data centre without volumes after all: the next one
+    raise OfferError(refusal or "no data centre has both volumes and one of the GPUs; name other gpus")
+
+
+def _write_lease(renter: Renter, inputs: Values, volume: NetworkVolume) -> None:
+    """Storage has no end of its own: it is written down so that `reap` and the receipt know of it."""
+    if any(one.id == volume.id for one in renter.journal.leases(account=renter.client.address)):
+        return
+    renter.journal.write(
+        Lease(
+            cloud="runpod",
+            account=renter.client.address,
+            kind="volume",
+            name=volume.name,
+            stamp=str(inputs["stamp"]),
+            run=str(inputs["run"]),
+            rented_at=datetime.now(UTC),
+            lease_until=None,
+            price_usd_per_h=volume.size_gb * CEILING_USD_PER_GB_MONTH / HOURS_A_MONTH,
+            id=volume.id,
+        )
+    )
+
+
+def _outputs(volume: NetworkVolume) -> Values:
+    return {"volumeId": volume.id, "dataCenter": volume.data_center}

@@ -1,0 +1,122 @@
+"""Pod: a rented machine under a name of ours. It returns as soon as something is rented; PodReady waits."""
+
+from typing import Any
+
+from infra.provider.table import Call, Made, Values, require
+from infra.runpod.account import open_account
+from infra.runpod.aftermath import how_it_ended
+from infra.runpod.errors import RunpodError
+from infra.runpod.offers import check_cost
+from infra.runpod.rent import Rented, Renter
+from infra.runpod.spec import SHAPE, camel, spec_from_inputs, spec_inputs, spec_of
+
+ENDED, GONE = "ENDED", "GONE"
+"""Ended as planned: not rented again. Gone: nobody knows yet; the next `up` finds out."""
+
+
+class PodTable:
+    """Its id is the pod's unique name, known before anything is rented; Runpod's own id may change under it."""
+
+    token = "sonarstack:index:Pod"  # noqa: S105 a type, no secret
+    replaces = frozenset(camel(field) for field in SHAPE)
+    computed = ("name", "podId", "gpu", "dataCenter", "priceUsdPerH", "leaseUntil", "status", "simulated")
+
+    def check(self, inputs: Values) -> dict[str, str]:
+        """See `Table.check`."""
+        problems = require(inputs, "stamp", "run", "gpus", "maxUsdPerH", "maxHours", "image")
+        for name in ("maxUsdPerH", "maxHours", "gpuCount", "diskGib"):
+            value = inputs.get(name)
+            if isinstance(value, int | float) and value <= 0:
+                problems[name] = f"is {value}; it must be above 0"
+        if inputs.get("cloud") == "community" and inputs.get("volumeId"):
+            problems["cloud"] = (
+                "is community, which has no network volumes; leave volumeId out, or take secure"
+            )
+        return problems
+
+    def create(self, call: Call, inputs: Values) -> Made:
+        """See `Table.create`; a pod of this name that is there already is taken up, never a second one rented."""
+        spec = spec_from_inputs(inputs)
+        with open_account(call.cancelled) as renter:
+            rented = renter.adopt_or_rent(spec)
+            return Made(id=spec.name, outputs=_outputs(renter, rented))
+
+    def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
+        """See `Table.read`; one that is gone is still known, for its run may be on the volume."""
+        with open_account(call.cancelled) as renter:
+            pod = renter.client.pod_named(id_)
+            if pod is None:
+                return {
+                    **outputs,
+                    "status": outputs.get("status") if outputs.get("status") == ENDED else GONE,
+                }
+            return {**outputs, "podId": pod.id, "status": pod.status, "priceUsdPerH": pod.cost_usd_per_h}
+
+    def imported(self, call: Call, id_: str) -> tuple[str, Values, Values] | None:
+        """A pod of ours that no state knows, by its name or Runpod's id, with the inputs it was rented with."""
+        with open_account(call.cancelled) as renter:
+            pod = renter.client.pod_named(id_) or renter.client.pod(id_)
+            told = spec_of(pod.env) if pod is not None else None
+            if pod is None or told is None:
+                return None
+            lease = renter.lease_of(pod, renter.journal.living(renter.client.address, pod.name))
+            return told.name, spec_inputs(told), _outputs(renter, Rented(pod=pod, lease=lease))
+
+    def moved(self, call: Call, id_: str, inputs: Values, outputs: Values) -> list[str]:
+        """See `Table.moved`: whether it vanished, stopped or broke since."""
+        if outputs.get("status") == ENDED:
+            return []
+        try:
+            with open_account(call.cancelled) as renter:
+                pod = renter.client.pod_named(id_)
+        except RunpodError:
+            # A preview must not fail because the service is away; up, refresh and destroy will say so.
+            return []
+        return ["status"] if pod is None or pod.status in ("EXITED", "ERROR") else []
+
+    def update(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values:
+        """See `Table.update`: a living pod is never edited, which would reset it; a lost one is rented again.
+
+        One that ended as planned is rented again only for another job.
+        """
+        spec = spec_from_inputs(inputs)
+        with open_account(call.cancelled) as renter:
+            rented = renter.adopt(spec)
+            if rented is not None:
+                check_cost(spec.max_usd_per_h, rented.pod.cost_usd_per_h)
+            elif inputs.get("job") == outputs.get("job") and (
+                outputs.get("status") == ENDED
+                or how_it_ended(renter, spec, outputs.get("dataCenter")) is not None
+            ):
+                return {**_known(outputs), "status": ENDED, "priceUsdPerH": 0}
+            else:
+                rented = renter.rent(spec)
+            return _outputs(renter, rented)
+
+    def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
+        """See `Table.delete`; every pod of this name, and proven gone."""
+        with open_account(call.cancelled) as renter:
+            renter.give_back(id_, "destroyed")
+            left = [pod for pod in renter.client.pods_named(id_) if pod.status != "TERMINATED"]
+            if left:
+                raise RunpodError(
+                    f"Runpod still lists pod {left[0].id} after its end was asked for; run it again"
+                )
+
+
+def _outputs(renter: Renter, rented: Rented) -> Values:
+    pod, lease = rented.pod, rented.lease
+    return {
+        "name": pod.name,
+        "podId": pod.id,
+        "gpu": pod.gpu_id or "",
+        "dataCenter": pod.data_center or "",
+        "priceUsdPerH": lease.price_usd_per_h,
+        "leaseUntil": lease.lease_until.isoformat() if lease.lease_until else "",
+        "status": pod.status,
+        "simulated": renter.client.simulated,
+    }
+
+
+def _known(outputs: Values) -> dict[str, Any]:
+    return {key: outputs[key] for key in PodTable.computed if key in outputs}

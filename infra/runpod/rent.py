@@ -1,0 +1,217 @@
+"""Rents a pod, or takes up the one that is there: whatever crashed before, there is never a second.
+
+The order is what keeps that: look for our own name; write the lease; ask; write down what came.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from infra.hosts.keys import ensure_key
+from infra.journal import Journal, Lease
+from infra.runpod.client import RunpodClient
+from infra.runpod.errors import (
+    CancelledError,
+    NoCapacityError,
+    PoolRefusedError,
+    RateLimitError,
+    RefusedError,
+    RunpodError,
+    ServiceError,
+)
+from infra.runpod.offers import Offer, check_cost, rank_offers
+from infra.runpod.spec import PodSpec, spec_of, told_lease
+from infra.runpod.wire import Pod
+
+OFFERS_TRIED = 8
+"""Of the cheapest; more of them would be dear in requests and rarely better."""
+LOOKS, LOOK_PAUSE_S = 4, 3.0
+"""A pod whose answer was lost may come into the list late (an assumption)."""
+UNSURE_FOR = timedelta(minutes=10)
+"""A lease so young whose pod nobody has seen may still be on its way."""
+GONE = "TERMINATED"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rented:
+    """A pod of ours and its lease."""
+
+    pod: Pod
+    lease: Lease
+    adopted: bool = False
+    """It was there already."""
+
+
+class Renter:
+    """Rents for one account of this machine."""
+
+    def __init__(
+        self,
+        client: RunpodClient,
+        journal: Journal,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`sleep` may raise, to react to a cancel."""
+        self.client, self.journal = client, journal
+        self.sleep, self.now = sleep, now
+
+    def adopt_or_rent(self, spec: PodSpec) -> Rented:
+        """The pod of this name; rents it where there is none.
+
+        Raises:
+            OfferError: nothing in the catalogue is as wished; nothing was asked for.
+            NoCapacityError, BalanceError, RefusedError: nothing was rented.
+            ServiceError: nobody knows; the lease stays in the journal, and another call takes up what there is.
+        """
+        return self.adopt(spec) or self.rent(spec)
+
+    def adopt(self, spec: PodSpec) -> Rented | None:
+        """The pod of this name if it lives; one that stopped or broke is given back first."""
+        lease = self.journal.living(self.client.address, spec.name)
+        unsure = lease is not None and not lease.id and self.now() - lease.rented_at < UNSURE_FOR
+        found = self._look(spec.name, LOOKS if unsure else 1)
+        found = self._without(found, lambda pod: pod.status in ("EXITED", "ERROR"), "it had stopped")
+        found = self._without(found[:1] + found[1:], lambda pod: pod is not found[0], "a second of its name")
+        if not found:
+            if lease is not None:
+                self.settle(lease, "not there" if lease.id else "was never rented")
+            return None
+        pod = found[0]
+        return Rented(pod=pod, lease=self.lease_of(pod, lease, spec), adopted=True)
+
+    def rent(self, spec: PodSpec) -> Rented:
+        """The cheapest offer that can be had, in turn. See `adopt_or_rent`."""
+        catalogue = self.client.gpus(count=spec.gpu_count, cloud=spec.cloud.upper(), min_cuda=spec.min_cuda)
+        centers = spec.data_centers if spec.volume_id is not None else None
+        offers = rank_offers(spec.wish(), catalogue, volume_centers=centers)[:OFFERS_TRIED]
+        refusals: list[str] = []
+        kinds = set()
+        for offer in offers:
+            try:
+                return self._ask(spec, offer)
+            except (NoCapacityError, PoolRefusedError, RefusedError) as error:
+                kinds.add(type(error))
+                refusals.append(str(error))
+        raise _none_left(offers, refusals, only_rules=kinds == {RefusedError})
+
+    def give_back(self, name: str, reason: str) -> None:
+        """End every pod of a name, and settle its lease; fine if none is there."""
+        for pod in self.client.pods_named(name):
+            self.client.delete_pod(pod.id)
+        lease = self.journal.living(self.client.address, name)
+        if lease is not None and lease.id:
+            self.journal.change(lease, ended_at=self.now(), end_reason=reason)
+        elif lease is not None:
+            self.journal.drop(lease)
+
+    def settle(self, lease: Lease, reason: str) -> Lease:
+        """Write down that a pod ended while nobody looked: by the provider's bill, else as late as its lease allows."""
+        if not lease.id:
+            self.journal.drop(lease)
+            return lease
+        now, billed = self.now(), sum(bill.total_usd for bill in self.client.pod_bills(lease.id))
+        ended = min(now, lease.lease_until) if lease.lease_until is not None else now
+        if billed and lease.price_usd_per_h:
+            ended = min(ended, lease.rented_at + timedelta(hours=billed / lease.price_usd_per_h))
+        return self.journal.change(lease, ended_at=ended, end_reason=reason, billed_usd=billed or None)
+
+    def _ask(self, spec: PodSpec, offer: Offer) -> Rented:
+        now = self.now()
+        until = now + timedelta(hours=spec.max_hours)
+        lease = self.journal.write(
+            Lease(
+                cloud="runpod",
+                account=self.client.address,
+                kind="pod",
+                name=spec.name,
+                stamp=spec.stamp,
+                run=spec.run,
+                rented_at=now,
+                lease_until=until,
+                price_usd_per_h=spec.max_usd_per_h,
+                spec=spec.as_dict(),
+            )
+        )
+        try:
+            pod = self.client.create_pod(spec.request(offer, until, ensure_key(spec.stamp)))
+        except (ServiceError, CancelledError) as error:
+            if isinstance(error, RateLimitError):
+                self.journal.drop(lease)
+            raise  # nobody knows whether it was rented: the lease stays
+        except RunpodError:
+            self.journal.drop(lease)
+            raise
+        lease = self.journal.change(
+            lease, id=pod.id, price_usd_per_h=pod.cost_usd_per_h or offer.price_usd_per_h
+        )
+        try:
+            check_cost(spec.max_usd_per_h, pod.cost_usd_per_h)
+        except RefusedError:
+            self.client.delete_pod(pod.id)
+            self.journal.change(lease, ended_at=self.now(), end_reason="dearer than the catalogue said")
+            raise
+        return Rented(pod=pod, lease=lease)
+
+    def _look(self, name: str, looks: int) -> list[Pod]:
+        for look in range(looks):
+            if look:
+                self.sleep(LOOK_PAUSE_S)
+            found = [pod for pod in self.client.pods_named(name) if pod.status != GONE]
+            if found:
+                # The oldest is the one that its lease speaks of.
+                return sorted(found, key=lambda pod: pod.created_at)
+        return []
+
+    def _without(self, pods: Sequence[Pod], bad: Callable[[Pod], bool], reason: str) -> list[Pod]:
+        kept = []
+        for pod in pods:
+            if not bad(pod):
+                kept.append(pod)
+                continue
+            self.client.delete_pod(pod.id)
+            for lease in self.journal.leases(account=self.client.address):
+                if lease.id == pod.id and lease.ended_at is None:
+                    self.journal.change(lease, ended_at=self.now(), end_reason=reason)
+        return kept
+
+    def lease_of(self, pod: Pod, lease: Lease | None, spec: PodSpec | None = None) -> Lease:
+        """The journal's, completed; or a new one from what the pod was told, where the journal is another machine's."""
+        if lease is not None and lease.id in ("", pod.id):
+            return self.journal.change(
+                lease, id=pod.id, price_usd_per_h=pod.cost_usd_per_h or lease.price_usd_per_h
+            )
+        told = spec_of(pod.env) or spec
+        if told is None:
+            raise RefusedError(
+                f"pod {pod.id} ({pod.name}) was not rented by this project; it is left as it is"
+            )
+        return self.journal.write(
+            Lease(
+                cloud="runpod",
+                account=self.client.address,
+                kind="pod",
+                name=pod.name,
+                stamp=told.stamp,
+                run=told.run,
+                rented_at=pod.created_at,
+                lease_until=told_lease(pod.env),
+                price_usd_per_h=pod.cost_usd_per_h,
+                id=pod.id,
+                spec=told.as_dict(),
+            )
+        )
+
+
+def _none_left(
+    offers: Sequence[Offer], refusals: Sequence[str], *, only_rules: bool
+) -> NoCapacityError | RefusedError:
+    """When every candidate is refused in the same words, the request is at fault (contract, createPod)."""
+    tried = ", ".join(f"{o.gpu_name}{f' in {o.data_center}' if o.data_center else ''}" for o in offers)
+    if only_rules and len(set(refusals)) == 1:
+        return RefusedError(refusals[0])
+    return NoCapacityError(
+        f"none of the {len(offers)} offers within your ceiling could be had ({tried}); the last answer: {refusals[-1]}"
+    )
