@@ -72,15 +72,20 @@ class Renter:
         """The pod of this name if it lives; one that stopped or broke is given back first."""
         lease = self.journal.living(self.client.address, spec.name)
         unsure = lease is not None and not lease.id and self.now() - lease.rented_at < UNSURE_FOR
-        found = self._look(spec.name, LOOKS if unsure else 1)
-        found = self._without(found, lambda pod: pod.status in ("EXITED", "ERROR"), "it had stopped")
-        found = self._without(found[:1] + found[1:], lambda pod: pod is not found[0], "a second of its name")
-        if not found:
-            if lease is not None:
-                self.settle(lease, "not there" if lease.id else "was never rented")
-            return None
-        pod = found[0]
-        return Rented(pod=pod, lease=self.lease_of(pod, lease, spec), adopted=True)
+        alive = []
+        for pod in self._look(spec.name, LOOKS if unsure else 1):
+            if pod.status in ("EXITED", "ERROR"):
+                self._end(pod, "it had stopped")
+            elif alive:
+                self._end(pod, "a second of its name")
+            else:
+                alive.append(pod)
+        if alive:
+            return Rented(pod=alive[0], lease=self.lease_of(alive[0], lease, spec), adopted=True)
+        lease = self.journal.living(self.client.address, spec.name)
+        if lease is not None:
+            self.settle(lease, "it was gone when somebody looked")
+        return None
 
     def rent(self, spec: PodSpec) -> Rented:
         """The cheapest offer that can be had, in turn. See `adopt_or_rent`."""
@@ -165,17 +170,11 @@ class Renter:
                 return sorted(found, key=lambda pod: pod.created_at)
         return []
 
-    def _without(self, pods: Sequence[Pod], bad: Callable[[Pod], bool], reason: str) -> list[Pod]:
-        kept = []
-        for pod in pods:
-            if not bad(pod):
-                kept.append(pod)
-                continue
-            self.client.delete_pod(pod.id)
-            for lease in self.journal.leases(account=self.client.address):
-                if lease.id == pod.id and lease.ended_at is None:
-                    self.journal.change(lease, ended_at=self.now(), end_reason=reason)
-        return kept
+    def _end(self, pod: Pod, reason: str) -> None:
+        self.client.delete_pod(pod.id)
+        for lease in self.journal.leases(account=self.client.address):
+            if lease.id == pod.id and lease.ended_at is None:
+                self.journal.change(lease, ended_at=self.now(), end_reason=reason)
 
     def lease_of(self, pod: Pod, lease: Lease | None, spec: PodSpec | None = None) -> Lease:
         """The journal's, completed; or a new one from what the pod was told, where the journal is another machine's."""

@@ -56,7 +56,12 @@ class PodSpec:
     @property
     def name(self) -> str:
         """The pod's own name, the same for the same shape: known before anything is rented."""
-        shape = {key: value for key, value in asdict(self).items() if key in SHAPE}
+        # 20 and 20.0 are one size, however a value came here.
+        shape = {
+            key: float(value) if isinstance(value, int | float) else value
+            for key, value in asdict(self).items()
+            if key in SHAPE
+        }
         digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
         return resource_name("runpod", self.stamp, digest[:DIGEST_LETTERS])
 
