@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from infra.runpod.errors import OfferError
 from infra.runpod.wire import GpuType
@@ -115,6 +116,7 @@ class _Words:
     """What must be named, by its name or by its id."""
 
     @classmethod
+    @lru_cache(maxsize=1000)
     def of(cls, gpu_id: str, name: str, memory_gb: int) -> "_Words":
         texts = [gpu_id, name, PRICED.get(gpu_id, "")]
         every = frozenset().union(*map(_words, texts), {f"{memory_gb}gb"})
@@ -130,6 +132,7 @@ class _Words:
         return any(model >= own and model <= self.every for own in self.models)
 
 
+@lru_cache(maxsize=1000)
 def _words(text: str) -> frozenset[str]:
     text = text.lower().replace("pci-e", "pcie")
     text = re.sub(r"(\d+)\s*(?:gib|gb|g)\b", r" \1gb ", text)

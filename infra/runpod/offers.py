@@ -1,76 +1,18 @@
 """Which machines of the catalogue are as wished, the cheapest first. Pure: a wish and a catalogue in, offers out."""
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Collection, Sequence
+from typing import get_args
 
 from infra.runpod.errors import OfferError, RefusedError
-from infra.runpod.gpu_names import everyday, ids_of, shown
-from infra.runpod.wire import STOCK, GpuType
+from infra.runpod.no_offer import listed, no_offer
+from infra.runpod.places import Cloud, Offer, Wish, order, places_of
+from infra.runpod.wire import GpuType
 
-CENT_USD = 0.01
+__all__ = ["Offer", "Wish", "check_cost", "rank_offers"]
+
 ROUNDING_USD = 1e-4
 """The service's prices are single-precision numbers (contract)."""
-NAMED = 3
-"""Offers that an error names."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
-    """What would do."""
-
-    gpus: tuple[str, ...]
-    """Everyday names or Runpod's ids, best first."""
-    count: int = 1
-    min_vram_gib: float | None = None
-    """Of one GPU; Runpod's whole numbers of GB are those on the GPU's box, which are GiB."""
-    cloud: Literal["secure", "community"] = "secure"
-    data_centers: tuple[str, ...] = ()
-    """Any where empty."""
-    max_usd_per_h: float
-    """Of the whole machine."""
-    spot: bool = False
-    """Refused; there so that it can be said why."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offer:
-    """A machine that can be asked for; nobody keeps it for us."""
-
-    gpu_id: str
-    gpu_name: str
-    """As our price tables call it."""
-    count: int
-    cloud: Literal["secure", "community"]
-    data_center: str | None
-    """None where any will do."""
-    price_usd_per_h: float
-    """Of the whole machine."""
-    stock: str
-    """LOW, MEDIUM or HIGH."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A wished GPU at one place, and why it will not do."""
-
-    offer: Offer
-    rank: int
-    """Of its name in the wish."""
-    memory_gb: int
-    max_count: int
-    faults: tuple[str, ...]
-
-
-OTHER_CLOUD, SMALL, FEW, DEAR = (
-    "not offered in that cloud",
-    "with too little memory",
-    "with too few GPUs a machine",
-    "above the ceiling",
-)
-ELSEWHERE, NO_STOCK = "not in these data centres", "out of stock"
 
 
 def rank_offers(
@@ -90,12 +32,11 @@ def rank_offers(
     """
     _possible(wish, volume_centers)
     centers = _centers(wish, catalogue, volume_centers)
-    places = list(_places(wish, wish.cloud, catalogue, centers))
+    places = list(places_of(wish, wish.cloud, catalogue, centers))
     good = [place for place in places if not place.faults]
     if not good:
-        nearest = _nearest(wish, catalogue, centers, places, volume=volume_centers is not None)
-        raise OfferError(f"{_why(wish, centers, places)}; {nearest}")
-    return tuple(place.offer for place in sorted(good, key=_order))
+        raise OfferError(no_offer(wish, catalogue, centers, places, volume=volume_centers is not None))
+    return tuple(place.offer for place in sorted(good, key=order))
 
 
 def check_cost(ceiling: Offer | float, cost_usd_per_h: float) -> None:
@@ -125,6 +66,8 @@ def _possible(wish: Wish, volume_centers: Collection[str] | None) -> None:
         )
     if not wish.gpus:
         raise OfferError('sonarstack:gpus is empty; name at least one, such as ["RTX 4090"]')
+    if wish.cloud not in get_args(Cloud):
+        raise OfferError(f"sonarstack:cloud={wish.cloud!r} is none; set {' or '.join(get_args(Cloud))}")
     if wish.count < 1:
         raise OfferError(f"a machine with {wish.count} GPUs is none; set sonarstack:gpuCount to 1 or more")
     if not 0 < wish.max_usd_per_h < math.inf:
@@ -153,183 +96,13 @@ def _centers(
             )
         if not centers:
             raise OfferError(
-                f"sonarstack:dataCenters names {_listed(wished)}, and network volumes can be in {_listed(volumes)}; "
+                f"sonarstack:dataCenters names {listed(wished)}, and network volumes can be in {listed(volumes)}; "
                 "name one of these, or set sonarstack:volumeGib to 0"
             )
     known = {center.upper() for gpu in catalogue for center in gpu.data_centers}
     if centers is not None and known and not centers & known:
         raise OfferError(
-            f"no GPU of Runpod's catalogue is in {_listed(centers)} now; there are some in {_listed(known)}: "
+            f"no GPU of Runpod's catalogue is in {listed(centers)} now; there are some in {listed(known)}: "
             "name one of these in sonarstack:dataCenters"
         )
     return centers
-
-
-def _places(
-    wish: Wish,
-    cloud: Literal["secure", "community"],
-    catalogue: Sequence[GpuType],
-    centers: frozenset[str] | None,
-) -> Iterator[_Place]:
-    ranks: dict[str, int] = {}
-    for rank, name in enumerate(wish.gpus):
-        for gpu_id in ids_of(name, catalogue):
-            ranks.setdefault(gpu_id, rank)
-    for gpu in catalogue:
-        if gpu.id in ranks:
-            yield from _of(gpu, ranks[gpu.id], wish, cloud, centers)
-
-
-def _of(
-    gpu: GpuType,
-    rank: int,
-    wish: Wish,
-    cloud: Literal["secure", "community"],
-    centers: frozenset[str] | None,
-) -> Iterator[_Place]:
-    """A GPU at each place that matters; all faults that it has there."""
-    usd_per_gpu_h = gpu.secure_usd_per_h if cloud == "secure" else gpu.community_usd_per_h
-    offered = gpu.secure if cloud == "secure" else gpu.community
-    max_count = gpu.max_count_secure if cloud == "secure" else gpu.max_count_community
-    price_usd_per_h = round(usd_per_gpu_h * wish.count, 6)
-    faults = []
-    if not offered or not 0 < usd_per_gpu_h < math.inf:
-        faults.append(OTHER_CLOUD)
-    if wish.min_vram_gib is not None and gpu.memory_gb < wish.min_vram_gib:
-        faults.append(SMALL)
-    if wish.count > max_count:
-        faults.append(FEW)
-    if not price_usd_per_h <= wish.max_usd_per_h:
-        faults.append(DEAR)
-    stocks: dict[str | None, str | None] = {None: gpu.stock}
-    if centers is not None:
-        here = {center.upper(): stock for center, stock in gpu.data_centers.items()}
-        stocks = {center: stock for center, stock in here.items() if center in centers}
-        if not stocks:
-            stocks = {None: STOCK[0]}
-            faults += [ELSEWHERE] if any(stock != STOCK[0] for stock in here.values()) else []
-    for center, stock in stocks.items():
-        offer = Offer(
-            gpu_id=gpu.id,
-            gpu_name=everyday(gpu.id, [gpu]),
-            count=wish.count,
-            cloud=cloud,
-            data_center=center,
-            price_usd_per_h=price_usd_per_h,
-            stock=stock if stock in STOCK else STOCK[0],
-        )
-        here_faults = [*faults, *([NO_STOCK] if offer.stock == STOCK[0] else [])]
-        yield _Place(offer, rank, gpu.memory_gb, max_count, tuple(here_faults))
-
-
-def _order(place: _Place) -> tuple[object, ...]:
-    offer = place.offer
-    return (
-        offer.price_usd_per_h,
-        place.rank,
-        -STOCK.index(offer.stock),
-        offer.gpu_id,
-        offer.data_center or "",
-    )
-
-
-def _why(wish: Wish, centers: frozenset[str] | None, places: Sequence[_Place]) -> str:
-    counts = Counter(place.faults[0] for place in places)
-    told = ", ".join(f"{number} {fault}" for fault, number in sorted(counts.items()))
-    wished = ", ".join(shown(name) for name in wish.gpus[:NAMED]) + (
-        ", ..." if len(wish.gpus) > NAMED else ""
-    )
-    machine = f"{wish.count} x {wished}" if wish.count > 1 else wished
-    where = f" in {_listed(centers)}" if centers is not None else ""
-    return (
-        f"Runpod has no offer for {machine} on {wish.cloud} cloud{where} up to ${wish.max_usd_per_h:g}/h "
-        f"({told or 'none of them is in the catalogue now'})"
-    )
-
-
-def _nearest(
-    wish: Wish,
-    catalogue: Sequence[GpuType],
-    centers: frozenset[str] | None,
-    places: Sequence[_Place],
-    *,
-    volume: bool,
-) -> str:
-    """What to change least. A volume ties place and cloud, so with one they come last, or not at all."""
-    elsewhere = None if centers is None else _elsewhere(wish, catalogue, volume=volume)
-    here = (_fewer(places), _smaller(places), _others(wish, catalogue, centers))
-    moves = (*here, elsewhere) if volume else (elsewhere, _other_cloud(wish, catalogue), *here)
-    return next(
-        filter(None, (_dearer(places), *moves)),
-        "nothing else in the catalogue would do either: try again later, or raise sonarstack:maxUsdPerH",
-    )
-
-
-def _dearer(places: Sequence[_Place]) -> str | None:
-    dear = [place for place in places if set(place.faults) == {DEAR}]
-    if not dear:
-        return None
-    offer = min(dear, key=_order).offer
-    least_usd = math.ceil(round(offer.price_usd_per_h / CENT_USD, 4)) * CENT_USD
-    return f"the cheapest is {_named(offer)}: set sonarstack:maxUsdPerH to {least_usd:.2f} or more"
-
-
-def _elsewhere(wish: Wish, catalogue: Sequence[GpuType], *, volume: bool) -> str | None:
-    some = _some(_places(wish, wish.cloud, catalogue, _all_centers(catalogue)))
-    if some is None:
-        return None
-    if volume:
-        return f"elsewhere there is {some}: a network volume cannot move there, a new one can be set up there"
-    return f"elsewhere there is {some}: name its data centre in sonarstack:dataCenters, or none for any"
-
-
-def _other_cloud(wish: Wish, catalogue: Sequence[GpuType]) -> str | None:
-    other: Literal["secure", "community"] = "community" if wish.cloud == "secure" else "secure"
-    there = [p for p in _places(wish, other, catalogue, None) if not set(p.faults) - {NO_STOCK}]
-    if not there:
-        return None
-    return (
-        f"{other} cloud lists {_named(min(there, key=_order).offer)}, its stock was not asked for: "
-        f"set sonarstack:cloud to {other}"
-    )
-
-
-def _fewer(places: Sequence[_Place]) -> str | None:
-    few = [place for place in places if set(place.faults) == {FEW} and place.max_count > 0]
-    if not few:
-        return None
-    most = max(few, key=lambda place: (place.max_count, place.offer.gpu_name))
-    return f"{most.offer.gpu_name} comes with up to {most.max_count} a machine: lower sonarstack:gpuCount"
-
-
-def _smaller(places: Sequence[_Place]) -> str | None:
-    small = [place for place in places if set(place.faults) == {SMALL}]
-    if not small:
-        return None
-    most = max(small, key=lambda place: (place.memory_gb, place.offer.gpu_name))
-    return f"the largest is {most.offer.gpu_name} with {most.memory_gb} GB: ask for less, or name other GPUs"
-
-
-def _others(wish: Wish, catalogue: Sequence[GpuType], centers: frozenset[str] | None) -> str | None:
-    every = replace(wish, gpus=tuple(gpu.id for gpu in catalogue))
-    some = _some(_places(every, wish.cloud, catalogue, centers))
-    return f"there is {some}: add it to sonarstack:gpus" if some is not None else None
-
-
-def _some(places: Iterable[_Place]) -> str | None:
-    """The cheapest that have no fault, in words."""
-    good = sorted((place for place in places if not place.faults), key=_order)
-    return ", ".join(_named(place.offer) for place in good[:NAMED]) or None
-
-
-def _all_centers(catalogue: Sequence[GpuType]) -> frozenset[str]:
-    return frozenset(center.upper() for gpu in catalogue for center in gpu.data_centers)
-
-
-def _named(offer: Offer) -> str:
-    where = f" in {offer.data_center}" if offer.data_center else ""
-    return f"{offer.gpu_name} at ${offer.price_usd_per_h:.2f}/h{where}"
-
-
-def _listed(centers: Collection[str]) -> str:
-    return ", ".join(sorted(centers))

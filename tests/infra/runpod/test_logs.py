@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.runpod.client import RunpodClient
@@ -23,6 +23,7 @@ def payload(line: str) -> str:
     return json.dumps({"ts": "2026-06-01T12:02:03Z", "source": "container", "line": line}, ensure_ascii=False)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(), min_size=1, max_size=5),
     st.sampled_from(["\n", "\r\n", "\r"]),

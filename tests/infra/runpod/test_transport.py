@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.runpod.errors import LONGEST_DETAIL, RateLimitError, RefusedError, RunpodError, ServiceError
@@ -167,6 +167,7 @@ def test_an_answer_of_another_kind_does_not_tell_its_values(contract) -> None:
     assert "planted" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(st.none() | st.booleans() | st.text(max_size=9), st.lists, max_leaves=4),
     st.text(max_size=2000),
