@@ -8,6 +8,7 @@ from infra.errors import HostError
 
 EVERY_S = 2.0
 CONNECT_S = 3.0
+LAST_LOOK_S = 1.0
 SPEAK_S = 10.0
 """A port that a provider's proxy has opened takes connections before the machine behind it speaks."""
 MOST_BYTES = 8192
@@ -29,7 +30,8 @@ def wait_for_banner(
     """
     deadline = time.monotonic() + timeout_s
     while not cancelled():
-        problem = _look(host, port, deadline, cancelled)
+        # The last look has its time too: cut short, it would tell of silence where there is a refusal.
+        problem = _look(host, port, max(deadline, time.monotonic() + LAST_LOOK_S), cancelled)
         if problem is None:
             return True
         if time.monotonic() >= deadline:

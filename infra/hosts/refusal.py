@@ -7,6 +7,10 @@ from infra.errors import HostError
 CHANGED, UNVERIFIED = "REMOTE HOST IDENTIFICATION HAS CHANGED", "Host key verification failed"
 
 
+class NoConnectionError(HostError):
+    """The machine cannot be reached now; it may be a moment later."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
     """What was tried."""
@@ -40,7 +44,7 @@ def refusal(err: str, door: Door) -> HostError:
     if "Permission denied" in err:
         return HostError(_keys(door, port))
     last = err.splitlines()[-1].strip() if err else "no reason given"
-    return HostError(f"{door.address} cannot be reached: {last}")
+    return NoConnectionError(f"{door.address} cannot be reached: {last}")
 
 
 def _compare(scan: str, rented: bool) -> str:

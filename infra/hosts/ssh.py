@@ -114,7 +114,7 @@ class SshHost:
             )
         except TimedOutError as error:
             self.abandon()
-            raise HostError(f"{self.address} did not answer within {timeout_s:g} s") from error
+            raise TimedOutError(f"{self.address} did not answer within {timeout_s:g} s") from error
         if done.code == NO_CONNECTION:
             raise self.refused(done.err)
         return done

@@ -2,41 +2,86 @@
 
 import fnmatch
 import hashlib
-from collections.abc import Iterator, Sequence
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from infra.errors import HostError
 from infra.hosts.host import Host
+from infra.hosts.patience import patiently
 
-LIST = 'cd -- "$1" 2>/dev/null || exit 44; find . -type f ! -name "$2" -exec {} {{}} +'
-"""Prints `digest  ./path` a line; sha256sum on Linux, shasum on macOS."""
 STAMP = ".sonarstack"
 """File that says an uploaded folder is ours; never part of its contents."""
+PARTIAL = ".sonarstack-partial"
+"""Folder in which a file that was cut waits to be gone on with; neither."""
+NO_FOLDER, NO_PROGRAM = 44, 46
+LIST = f"""CDPATH= cd -- "$1" 2>/dev/null || exit {NO_FOLDER}
+[ "$2" = clean ] && find . -name {PARTIAL} -prune -exec rm -rf {{}} +
+shift 2
+if command -v sha256sum >/dev/null 2>&1; then sum=sha256sum
+elif command -v shasum >/dev/null 2>&1; then sum='shasum -a 256'
+else exit {NO_PROGRAM}; fi
+find -L . -mindepth 1 \\( "$@" \\) -prune -o -type f -exec $sum {{}} +"""
+"""Prints `digest  ./path` a line; sha256sum on Linux, shasum on macOS."""
+SETTLED_S = 2.0
+"""A file that changed later than this before it was hashed may change again with the same time stamp."""
+MOST_KNOWN = 500_000
+_known: dict[str, tuple[tuple[int, ...], str]] = {}
+"""Digests of this process, by path, each with the stat it was computed at.
+
+Pays: 10,000 files of 2 kB take 0.50 s to hash and 0.12 s to look at (2 cores, 2026-11), and bringing a run home
+asks three times.
+"""
 
 
 def local_tree(folder: Path, exclude: Sequence[str] = ()) -> dict[str, str]:
-    """Path in the folder to sha256, for every file that no pattern excludes."""
-    return {name: _sha256(folder / name) for name in local_names(folder, exclude)}
+    """Path in the folder to sha256, for every file that no pattern excludes; links are followed.
+
+    Raises:
+        HostError: something cannot be read, or a link leads nowhere or back into itself.
+    """
+    return {name: _sha256(os.path.join(folder, name)) for name in local_names(folder, exclude)}  # noqa: PTH118
 
 
 def local_names(folder: Path, exclude: Sequence[str] = ()) -> list[str]:
-    """Paths of the folder's files, sorted; a pattern excludes a file or a whole folder by its name."""
-    return sorted(_walk(folder, folder, exclude))
-
-
-def remote_tree(host: Host, folder: str, *, timeout_s: float = 600.0) -> dict[str, str] | None:
-    """The same for a folder on a host; None if it is not there.
+    """Paths of the folder's files, sorted; a pattern excludes a file or a whole folder by its name.
 
     Raises:
-        HostError: the host cannot be reached, or has no program for sha256.
+        HostError: see `local_tree`.
     """
-    for program in ("sha256sum", "shasum -a 256"):
-        done = host.run(["sh", "-c", LIST.format(program), "tree", folder, STAMP], timeout_s=timeout_s)
-        if done.code == 44:
-            return None
-        if done.code == 0:
-            return dict(_entries(done.out.decode(errors="surrogateescape")))
-    raise HostError(f"{folder} on {host.address} cannot be checked: {done.err}; install sha256sum there")
+    pattern = re.compile("|".join(fnmatch.translate(one) for one in (STAMP, PARTIAL, *exclude)))
+    return sorted(_walk(str(folder), "", pattern, ()))
+
+
+def remote_tree(
+    host: Host,
+    folder: str,
+    exclude: Sequence[str] = (),
+    *,
+    clean: bool = False,
+    timeout_s: float = 600.0,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, str] | None:
+    """The same for a folder on a host, in one call; None if it is not there.
+
+    Args:
+        clean: remove what was left of files that were cut and are no longer wanted.
+
+    Raises:
+        HostError: the host cannot be reached, has no program for sha256, or cannot read its files.
+    """
+    names = [word for one in (STAMP, PARTIAL, *exclude) for word in ("-o", "-name", one)][1:]
+    argv = ["sh", "-c", LIST, "tree", folder, "clean" if clean else "keep", *names]
+    done = patiently(lambda: host.run(argv, timeout_s=timeout_s, cancelled=cancelled), cancelled=cancelled)
+    if done.code == NO_FOLDER:
+        return None
+    if done.code == NO_PROGRAM:
+        raise HostError(f"{folder} on {host.address} cannot be checked; install sha256sum there")
+    if done.code:
+        raise HostError(f"{folder} on {host.address} cannot be checked: {done.err}")
+    return dict(_entries(done.out.decode(errors="surrogateescape")))
 
 
 def tree_digest(tree: dict[str, str]) -> str:
@@ -47,26 +92,69 @@ def tree_digest(tree: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _walk(root: Path, folder: Path, exclude: Sequence[str]) -> Iterator[str]:
-    for path in folder.iterdir():
-        if path.name == STAMP or any(fnmatch.fnmatch(path.name, pattern) for pattern in exclude):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(root, path, exclude)
-        elif path.is_file():
-            yield path.relative_to(root).as_posix()
+def shown(name: str) -> str:
+    """A file's name as it can stand in one line of a message."""
+    return name if name.isprintable() else ascii(name)
+
+
+def _walk(root: str, below: str, exclude: re.Pattern[str], above: tuple[str, ...]) -> Iterator[str]:
+    folder = f"{root}/{below}" if below else root
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if exclude.match(entry.name):
+                    continue
+                name = f"{below}/{entry.name}" if below else entry.name
+                if entry.is_dir():
+                    here = (*above, os.path.realpath(folder))
+                    if entry.is_symlink() and os.path.realpath(entry.path) in here:
+                        raise HostError(
+                            f"{shown(entry.path)} is a link back into itself; remove or exclude it"
+                        )
+                    yield from _walk(root, name, exclude, here)
+                elif entry.is_file():
+                    yield name
+                elif entry.is_symlink():
+                    raise HostError(
+                        f"{shown(entry.path)} is a link that leads nowhere; mend, remove or exclude it"
+                    )
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):
+        if not line:
+            continue
         # A name with a backslash or line break is escaped, and its line begins with a backslash.
         escaped = line.startswith("\\")
-        digest, _, name = line.lstrip("\\").partition("  ")
+        digest, _, name = line.removeprefix("\\").partition("  ")
         if escaped:
-            name = name.replace("\\n", "\n").replace("\\\\", "\\")
+            name = re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r"}.get(m[1], m[1]), name)
         yield name.removeprefix("./"), digest
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _sha256(path: str) -> str:
+    try:
+        before = _signature(path)
+        known = _known.get(path)
+        if known is not None and known[0] == before:
+            return known[1]
+        with open(path, "rb") as stream:  # noqa: PTH123 a hot loop
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        settled = before[-1] < time.time_ns() - SETTLED_S * 1e9
+        if settled and before == _signature(path) and len(_known) < MOST_KNOWN:
+            _known[path] = (before, digest)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return digest
+
+
+def _signature(path: str) -> tuple[int, ...]:
+    """Changes with every write: ctime cannot be set back as mtime can."""
+    found = os.stat(path)  # noqa: PTH116 a hot loop
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _unreadable(path: str, error: OSError) -> HostError:
+    return HostError(f"{shown(error.filename or path)} cannot be read ({error.strerror})")

@@ -1,15 +1,13 @@
-"""Copies a folder to a host: rsync over the pinned connection, resumable, proven by checksums of both sides."""
+"""Makes a folder of a host equal to one of this machine, and proves it by checksums of both sides."""
 
-import shlex
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import HostError
 from infra.hosts.host import Host
-from infra.hosts.ssh import NO_CONNECTION, SshHost
-from infra.hosts.tree import STAMP, local_tree, remote_tree, tree_digest
+from infra.hosts.rsync import copy, far_path, near_path
+from infra.hosts.tree import STAMP, local_tree, remote_tree, shown, tree_digest
 
 # Nothing is removed that we did not bring: a folder without our stamp is left as it is.
 REMOVE = '[ -e "$1" ] || exit 0; [ -f "$1/$2" ] || exit 45; rm -rf -- "$1"'
@@ -18,6 +16,8 @@ CLAIM = (
     'mkdir -p -- "$1" && : > "$1/$2"'
 )
 NOT_OURS = 45
+SLOWEST_BYTES_PER_S = 20e6
+"""At which a host is expected to read its files for their checksums, at least (an assumption; network disks)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,37 +37,58 @@ def upload(
     *,
     exclude: Sequence[str] = (),
     cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> UploadReceipt:
-    """Make the host's folder equal to the source; what was there already is not sent again.
+    """Make the host's folder equal to the source; what was there already is not sent again, half a file included.
+
+    Links are followed: what they lead to is sent. Files that differ on the host although their size and time do
+    not are sent anew.
+
+    Args:
+        host: where to.
+        source: folder here; nothing may write in it meanwhile.
+        target: folder there; made if missing.
+        exclude: patterns of names, of files or whole folders; what they match on the host is left alone.
+        cancelled: looked at all the time; what has arrived is kept.
+        progress: bytes done and bytes in all; what was there already counts as done in the last call only.
 
     Raises:
-        HostError: the host cannot be reached, its folder holds other people's files, or the copy differs.
+        HostError: the host cannot be reached, its folder holds other people's files, its disk is full, the copy
+            differs, or the source changed meanwhile.
     """
     if not source.is_dir():
         raise HostError(f"{source} is no folder on this machine; check the path")
-    claimed = host.run(["sh", "-c", CLAIM, "claim", target, STAMP])
-    if claimed.code == NOT_OURS:
-        raise HostError(
-            f"{target} on {host.address} holds files that are not this stack's; remove them, or name another folder"
-        )
-    if claimed.code:
-        raise HostError(f"{target} on {host.address} cannot be made: {claimed.err}")
+    for pattern in exclude:
+        if "/" in pattern:
+            raise HostError(f"exclude={pattern!r} holds a slash; a pattern is of a name alone, such as *.tmp")
     wanted = local_tree(source, exclude)
-    rules = [f"--exclude=/{STAMP}", *(f"--exclude={pattern}" for pattern in exclude)]
+    size = sum((source / name).stat().st_size for name in wanted)
+    tell = _no_progress if progress is None else progress
+    _claim(host, target)
+    tell(0, size)
+    rules = [f"--filter=- {pattern}" for pattern in (STAMP, *exclude)]
+    near, far = near_path(source), far_path(host, target)
     copy(
-        f"{source}/",
-        far_path(host, f"{target}/"),
-        host=host,
-        options=["--delete", *rules],
-        cancelled=cancelled,
-    )
-    there = remote_tree(host, target) or {}
-    differs = [name for name in wanted if there.get(name) != wanted[name]]
+        near, far, host=host, options=["--delete", *rules], may_vanish=True, cancelled=cancelled,
+        progress=lambda done: tell(min(done, size), size),
+    )  # fmt: skip
+
+    def differing() -> list[str]:
+        limit_s = 600.0 + size / SLOWEST_BYTES_PER_S
+        there = remote_tree(host, target, exclude, clean=True, timeout_s=limit_s, cancelled=cancelled) or {}
+        _refuse_changed(wanted, local_tree(source, exclude))
+        return [name for name in wanted if there.get(name) != wanted[name]]
+
+    differs = differing()
+    if differs:
+        copy(near, far, host=host, names=differs, may_vanish=True, cancelled=cancelled)
+        differs = differing()
     if differs:
         raise HostError(
-            f"{len(differs)} files differ on {host.address} after the upload, {differs[0]} first; run it again"
+            f"{len(differs)} files differ on {host.address} after the upload, {shown(differs[0])} first; "
+            "something writes there, or its disk is damaged"
         )
-    size = sum((source / name).stat().st_size for name in wanted)
+    tell(size, size)
     return UploadReceipt(files=len(wanted), bytes=size, sha256=tree_digest(wanted))
 
 
@@ -84,47 +105,24 @@ def remove_upload(host: Host, target: str) -> None:
         raise HostError(f"{target} on {host.address} cannot be removed: {done.err}")
 
 
-def far_path(host: Host, path: str) -> str:
-    """A host's path as rsync names it."""
-    return f"{host.destination}:{path}" if isinstance(host, SshHost) else path
-
-
-def copy(
-    source: str,
-    target: str,
-    *,
-    host: Host,
-    options: Sequence[str] = (),
-    attempts: int = 4,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> None:
-    """rsync between this machine and the host; a cut connection is taken up again where it broke.
-
-    Raises:
-        HostError: rsync is missing, or still fails after all attempts.
-    """
-    words = ["rsync", "-aL", "--partial", "--timeout=120", *options]
-    if isinstance(host, SshHost):
-        words += ["-e", shlex.join(host.ssh_command())]
-    err = "cancelled"
-    for _ in range(attempts):
-        if cancelled():
-            break
-        try:
-            done = subprocess.run(  # noqa: S603 our own words
-                [*words, "--", source, target], capture_output=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise HostError("rsync is not installed on this machine; install it") from error
-        if done.returncode == 0:
-            return
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        err = next(
-            (line for line in lines if "rsync" in line), lines[-1] if lines else f"code {done.returncode}"
+def _claim(host: Host, target: str) -> None:
+    done = host.run(["sh", "-c", CLAIM, "claim", target, STAMP])
+    if done.code == NOT_OURS:
+        raise HostError(
+            f"{target} on {host.address} holds files that are not this stack's; remove them, or name another folder"
         )
-        if done.returncode == 127 or "command not found" in " ".join(lines):
-            raise HostError(f"rsync is not installed on {host.address}; install it there")
-        # 10, 12, 30, 35, 255: the connection, which may come back; anything else will not mend itself.
-        if done.returncode not in (10, 12, 30, 35, NO_CONNECTION):
-            break
-    raise HostError(f"copying between here and {host.address} failed: {err}")
+    if done.code:
+        raise HostError(f"{target} on {host.address} cannot be made: {done.err}")
+
+
+def _refuse_changed(before: dict[str, str], now: dict[str, str]) -> None:
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed:
+        raise HostError(
+            f"{len(changed)} files changed on this machine while they were sent, {shown(changed[0])} first; "
+            "run it again when nothing writes there"
+        )
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """For callers who do not ask."""
