@@ -25,6 +25,15 @@ def open_machine(where: Mapping[str, Any] | None) -> Host:
     return open_host(where)
 
 
+def is_gone(where: Mapping[str, Any] | None) -> bool:
+    """Whether a machine that did not answer is no more, by its provider's word; one's own is never gone for good."""
+    if not where or "pod" not in where:
+        return False
+    from infra.runpod.host import pod_is_gone
+
+    return pod_is_gone(str(where["pod"]))
+
+
 def open_work(where: Mapping[str, Any]) -> Job:
     """The job that an output `where` tells of.
 

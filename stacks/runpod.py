@@ -87,7 +87,6 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
     pulumi.export("run", {"path": run.run_path, "host": run.run_host})
     pulumi.export("target", settings.target)
     pulumi.export("pod", {"name": pod.id, "id": pod.pod_id, "gpu": pod.gpu, "dataCenter": pod.data_center})
-    pulumi.export("podStatus", pod.status)
     pulumi.export("priceUsdPerH", pod.price_usd_per_h)
     pulumi.export("leaseUntil", pod.lease_until)
     pulumi.export("ssh", f"python -m stacks ssh {stack}")

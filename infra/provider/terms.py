@@ -12,7 +12,6 @@ RESERVE_HOURS = 3 / 60
 
 
 def late_variables(
-    start: Mapping[str, Any],
     terms: Mapping[str, Any],
     *,
     journal: Journal | None = None,
@@ -21,7 +20,6 @@ def late_variables(
     """Variables that are no part of the job's identity.
 
     Args:
-        start: the job; its own limit in hours stands in its variables.
         terms: of the rented machine: leaseUntil (ISO 8601), priceUsdPerH, account, stamp, run; empty on one's own.
 
     Raises:
@@ -36,11 +34,10 @@ def late_variables(
             f"the machine's lease ends at {terms['leaseUntil']}, too soon to begin; a longer one is a new decision: "
             "raise sonarstack:maxHours, then `down` and `up`"
         )
-    wanted = float((start.get("variables") or {}).get("SONARSTACK_MAX_HOURS") or left)
     price = float(terms["priceUsdPerH"])
     spent = (journal or Journal()).spent_usd(terms["account"], terms["stamp"], terms["run"], now)
     return {
-        "SONARSTACK_MAX_HOURS": f"{min(wanted, left):.4f}",
+        "SONARSTACK_MAX_HOURS": f"{left:.4f}",
         **(
             {"SONARSTACK_PRICE_USD_PER_H": f"{price:.4f}", "SONARSTACK_SPENT_USD": f"{spent:.4f}"}
             if price

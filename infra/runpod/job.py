@@ -1,5 +1,6 @@
 """A job on a pod; how it ended stays known when its pod is no more."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from infra.journal import Journal
 from infra.runpod.account import account_address
 from infra.runpod.host import pod_host, pod_is_gone
 
+LOOKS, LOOK_PAUSE_S = 3, 3.0
+
 
 class PodJob:
     """The detached job of a pod's folder."""
@@ -20,14 +23,19 @@ class PodJob:
 
     def status(self) -> JobStatus:
         """See `Job.status`; a code that was seen once is written down, since the pod ends soon after."""
-        try:
-            status = self._job().status()
-        except HostGoneError:
-            return self._afterwards()
-        except HostError:
-            if not pod_is_gone(self._name):
-                raise
-            return self._afterwards()
+        for look in range(LOOKS):
+            try:
+                status = self._job().status()
+                break
+            except HostGoneError:
+                return self._afterwards()
+            except HostError:
+                # A pod that is ending answers no more a little before it is gone.
+                if pod_is_gone(self._name):
+                    return self._afterwards()
+                if look == LOOKS - 1:
+                    raise
+            time.sleep(LOOK_PAUSE_S)
         if status.exit_code is not None:
             note_exit_code(self._name, status.exit_code)
         return status

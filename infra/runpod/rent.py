@@ -72,7 +72,7 @@ class Renter:
         """The pod of this name if it lives; one that stopped or broke is given back first."""
         lease = self.journal.living(self.client.address, spec.name)
         unsure = lease is not None and not lease.id and self.now() - lease.rented_at < UNSURE_FOR
-        alive = []
+        alive: list[Pod] = []
         for pod in self._look(spec.name, LOOKS if unsure else 1):
             if pod.status in ("EXITED", "ERROR"):
                 self._end(pod, "it had stopped")

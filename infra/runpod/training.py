@@ -18,6 +18,9 @@ CODE_EXCLUDES = (
 """Not needed there; the first five would carry history, state or secrets."""
 
 
+LATE = ("SONARSTACK_MAX_HOURS", "SONARSTACK_PRICE_USD_PER_H", "SONARSTACK_SPENT_USD")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registry:
     """How a private image is pulled."""
@@ -96,7 +99,8 @@ class PodTraining(pulumi.ComponentResource):
         )
         self.ready = PodReady(f"{name}-ready", pod=self.pod, ready_minutes=args.ready_minutes, opts=first)
         sent = [self._upload(f"{name}-code", args.code, f"{spec.folder}/code", CODE_EXCLUDES)]
-        variables = args.job.variables()
+        # Hours and price are the lease's, told at the start: another limit must not stop a job that runs.
+        variables = {k: v for k, v in args.job.variables().items() if k not in LATE}
         if args.data is not None:
             sent.append(self._upload(f"{name}-data", args.data, f"{spec.folder}/data", ()))
             variables["SONARSTACK_DATA_URL"] = "../data"

@@ -9,7 +9,7 @@ from infra.errors import HostError, HostGoneError, InfraError, RunHomeError
 from infra.hosts.host import Host
 from infra.jobs.detached import DetachedJob, DetachedSpec, restart_detached, start_detached
 from infra.jobs.job import Job, JobStatus, log_tail, wait_for
-from infra.machines import open_machine, open_remains, open_work, where_of_work
+from infra.machines import is_gone, open_machine, open_remains, open_work, where_of_work
 from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
@@ -139,9 +139,10 @@ def _stopped(call: Call, inputs: Values, outputs: Values) -> Iterator[tuple[Host
 
 def _spec(inputs: Values) -> DetachedSpec:
     """The job as the wire has it, with what is known only at its start."""
-    start = {**inputs["start"], "trigger": inputs.get("trigger")}
     return spec_of(
-        start, late=late_variables(start, inputs.get("terms") or {}), secret=inputs.get("secrets") or {}
+        {**inputs["start"], "trigger": inputs.get("trigger")},
+        late=late_variables(inputs.get("terms") or {}),
+        secret=inputs.get("secrets") or {},
     )
 
 
@@ -156,7 +157,9 @@ def _observe(inputs: Values, job: Job, status: JobStatus, before: Values) -> Val
         metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
         run = run_status(parse_record(host.read(f"{path}/run.json")), metrics)
         log = log_tail(job, LOG_LINES)
-    except HostGoneError:
+    except HostError:
+        if not is_gone(inputs.get("runHost")):
+            raise
         # Its figures are what was seen last; the run itself comes home with destroy.
         kept = {key: before.get(key, default) for key, default in (("step", 0), ("log", ""))}
         return {**seen, "reason": status.reason or str(before.get("reason") or ""), **kept}

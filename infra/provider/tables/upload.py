@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from infra.errors import HostGoneError
+from infra.errors import HostError
 from infra.hosts.tree import STAMP, local_tree, tree_digest
 from infra.hosts.upload import remove_upload, upload
-from infra.machines import open_machine
+from infra.machines import is_gone, open_machine
 from infra.provider.table import Call, Made, Values, require
 
 
@@ -29,7 +29,9 @@ class UploadTable:
         """See `Table.read`: gone is a folder without our stamp."""
         try:
             there = open_machine(inputs["host"]).read(f"{inputs['target']}/{STAMP}") is not None
-        except HostGoneError:
+        except HostError:
+            if not is_gone(inputs["host"]):
+                raise
             return outputs  # it went with its machine, whose own resource tells so
         return outputs if there else None
 
@@ -44,8 +46,8 @@ class UploadTable:
         """See `Table.update`; sent again also where its machine is another one now."""
         try:
             return self._send(call, inputs)
-        except HostGoneError:
-            if _digest(Path(inputs["source"]), inputs) == outputs.get("sha256"):
+        except HostError:
+            if is_gone(inputs["host"]) and _digest(Path(inputs["source"]), inputs) == outputs.get("sha256"):
                 return outputs  # nothing new to send to a machine that ended as planned
             raise
 
