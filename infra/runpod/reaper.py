@@ -1,0 +1,116 @@
+"""Ends at Runpod what the guard says must end: by the journal and the API alone, no stack and no engine needed.
+
+One by one and by id; each end is proven, and an error of one never keeps the next alive.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from infra.runpod.errors import CancelledError, RunpodError
+from infra.runpod.guard import GONE, Action, Finding, plan_reaping
+from infra.runpod.rent import Renter
+
+LOOKS, LOOK_PAUSE_S = 5, 2.0
+"""A pod whose end was asked for may be there a little longer (an assumption)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reaped:
+    """What came of a finding that asked for something."""
+
+    finding: Finding
+    error: str = ""
+    """Empty when it was done."""
+
+
+def look(renter: Renter, *, stamp: str | None = None, remove_volumes: bool = False) -> list[Finding]:
+    """`plan_reaping` of what the account lists now.
+
+    Raises:
+        RunpodError: it cannot be asked.
+    """
+    # The journal first: what is rented while we look is then in the list and perhaps unknown, never known and missing.
+    leases = renter.journal.leases(account=renter.client.address)
+    pods, volumes = renter.client.pods(), renter.client.volumes()
+    return plan_reaping(pods, volumes, leases, renter.now(), stamp=stamp, remove_volumes=remove_volumes)
+
+
+def reap(renter: Renter, findings: Sequence[Finding]) -> Iterator[Reaped]:
+    """Do what findings ask for, one after the other; an error of one is told and the next is done.
+
+    Raises:
+        CancelledError: whoever asked wants no more of it.
+    """
+    for one in findings:
+        try:
+            DOES[one.action](renter, one)
+        except CancelledError:
+            raise
+        except RunpodError as error:
+            yield Reaped(finding=one, error=str(error))
+        else:
+            if one.action not in ("keep", "warn"):
+                yield Reaped(finding=one)
+
+
+def _end_pod(renter: Renter, one: Finding) -> None:
+    assert one.pod is not None
+    lease = renter.lease_of(one.pod, one.lease)
+    renter.client.delete_pod(one.id)
+    _prove_gone(renter, one)
+    renter.journal.change(lease, ended_at=renter.now(), end_reason=f"reaped: {one.reason}")
+
+
+def _prove_gone(renter: Renter, one: Finding) -> None:
+    for look in range(LOOKS):
+        if look:
+            renter.sleep(LOOK_PAUSE_S)
+        if renter.client.pod(one.id) is None:
+            return
+    raise RunpodError(
+        f"pod {one.id} ({one.name}) is still there after its end was asked for; run `python -m stacks reap` again, "
+        "or end it in the console"
+    )
+
+
+def _remove_volume(renter: Renter, one: Finding) -> None:
+    # Another may have rented meanwhile.
+    if any(pod.volume_id == one.id for pod in renter.client.pods() if pod.status != GONE):
+        raise RunpodError(f"volume {one.id} ({one.name}) has a pod on it now; it is left as it is")
+    renter.client.delete_volume(one.id)
+    if renter.client.volume(one.id) is not None:
+        raise RunpodError(f"volume {one.id} ({one.name}) is still there after its removal was asked for")
+    if one.lease is not None:
+        renter.journal.change(one.lease, ended_at=renter.now(), end_reason="reaped with its run")
+
+
+def _settle(renter: Renter, one: Finding) -> None:
+    assert one.lease is not None
+    if one.kind == "volume":
+        if renter.client.volume(one.id) is None:
+            renter.journal.change(one.lease, ended_at=renter.now(), end_reason="it was gone when we looked")
+        return
+    # A list may lag behind what was rented a moment ago (an assumption): by its id, once more.
+    if renter.client.pod(one.id) is None:
+        renter.settle(one.lease, "it was gone when we looked")
+
+
+def _drop(renter: Renter, one: Finding) -> None:
+    assert one.lease is not None
+    renter.journal.drop(one.lease)
+
+
+def _claim(renter: Renter, one: Finding) -> None:
+    """A lease whose answer was lost gets the id of the pod that came of it."""
+    if one.pod is not None and one.lease is not None and not one.lease.id:
+        renter.lease_of(one.pod, one.lease)
+
+
+DOES: Mapping[Action, Callable[[Renter, Finding], None]] = {
+    "end": _end_pod,
+    "remove": _remove_volume,
+    "settle": _settle,
+    "drop": _drop,
+    "keep": _claim,
+    "warn": _claim,
+}
