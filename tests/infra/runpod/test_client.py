@@ -86,6 +86,12 @@ def test_what_is_sent_is_in_the_contract_and_its_example_is_read(contract, opera
     assert service.asked[0].method == method.upper()
 
 
+def test_data_centres_are_sent_in_capitals() -> None:
+    service = Service(httpx.Response(201, json=VOLUME))
+    service.client().create_volume(name="sonarstack-v", size_gb=50, data_center="eu-ro-1")
+    assert json.loads(service.asked[0].content)["dataCenter"] == "EU-RO-1"
+
+
 def test_the_judge_of_requests_refuses_what_the_service_would(contract) -> None:
     for wrong in ({**REQUEST, "interruptible": True}, {"image": "x", "name": 1}):
         with pytest.raises(ValidationError):

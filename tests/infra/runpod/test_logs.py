@@ -42,6 +42,18 @@ def test_data_in_several_lines_is_one_event() -> None:
     assert list(events(raw)) == [Event("log", "{\n 1\n\n}", "7"), Event("", "b", "7")]
 
 
+@pytest.mark.parametrize("size", range(1, 9))
+def test_a_cut_between_cr_and_lf_ends_no_event(size) -> None:
+    raw = b"event: log\r\ndata: a\r\ndata: b\r\n\r\n"
+    pieces = [raw[i : i + size] for i in range(0, len(raw), size)]
+    assert list(events(pieces)) == [Event("log", "a\nb", "")]
+
+
+def test_bytes_that_are_no_text_are_shown_as_such() -> None:
+    raw = payload("a?b").encode().replace(b"?", b"\xff")
+    assert [one.line for one in log_lines([b"data: " + raw + b"\n\n"], WHAT)] == ["a\ufffdb"]
+
+
 def test_events_of_other_kinds_and_empty_ones_are_left_out() -> None:
     raw = f": hello\n\nevent: ping\ndata: {{}}\n\n\n\nevent: message\ndata: {payload('x')}\n\n".encode()
     assert [one.line for one in log_lines([raw], WHAT)] == ["x"]

@@ -81,6 +81,14 @@ def test_equal_prices_go_by_the_wish_and_then_by_stock() -> None:
     assert [o.stock for o in rank_offers(wish("A100-80GB"), a100)] == ["MEDIUM", "LOW"]
 
 
+def test_what_is_equal_in_all_is_in_the_same_order_for_any_catalogue() -> None:
+    equal = {"US-KS-2": "HIGH", "EU-RO-1": "HIGH"}
+    a100 = [gpu(f"NVIDIA A100{kind}", data_centers=equal) for kind in (" 80GB PCIe", "-SXM4-80GB")]
+    turned = [replace(one, data_centers=dict(reversed(equal.items()))) for one in reversed(a100)]
+    asked = wish("A100", data_centers=("EU-RO-1", "US-KS-2"))
+    assert rank_offers(asked, a100) == rank_offers(asked, turned)
+
+
 def test_where_the_place_matters_there_is_one_for_each_place() -> None:
     there = [(o.data_center, o.stock) for o in rank_offers(wish(data_centers=("eu-ro-1", "US-KS-2")), SHOP)]
     assert there == [("US-KS-2", "HIGH"), ("EU-RO-1", "LOW")]
