@@ -9,13 +9,21 @@ from hypothesis import strategies as st
 
 from app.config.settings import OTHER_VARIABLES, SEAM_VERSION, VARIABLES, load_settings
 from app.exit_codes import ExitCode
+from app.seal import folder as app_folder
+from app.seal.key import SealKey
+from app.seal.sealed_mirror import SealedMirror
+from app.seal.unseal import sealed_data_mark, unseal_data
 from app.secrets import SEAL_KEY
 from app.storage import UNFINISHED
 from app.training.manifest import MANIFEST, verify_manifest, write_manifest
-from app.training.run_folder import RECORD
+from app.training.run_folder import RECORD, RunFolder
 from infra import outcomes, specs
 from infra.runs import manifest
 from infra.runs.manifest import differences
+from infra.seal import folder as infra_folder
+from infra.seal.data import seal_data
+from infra.seal.key import seal_key
+from infra.seal.run import unseal_run
 from infra.specs import DEVICES, RECIPES, Limits, TrainingJob
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -128,3 +136,32 @@ def test_both_sides_judge_a_run_by_its_manifest_alike(tmp_path, change) -> None:
 
 def test_both_sides_name_the_files_of_a_run_alike() -> None:
     assert (manifest.RECORD, manifest.MANIFEST, manifest.UNFINISHED) == (RECORD, MANIFEST, UNFINISHED)
+
+
+def test_what_one_side_seals_the_other_opens(tmp_path) -> None:
+    at_home = seal_key(tmp_path / "keys", "st")
+    on_host = SealKey(at_home.secret_variables()[SEAL_KEY])
+    assert on_host.fingerprint == at_home.fingerprint
+    (tmp_path / "tiles" / "images").mkdir(parents=True)
+    (tmp_path / "tiles" / "images" / "a ü.png").write_bytes(b"pixels" * 50_000)
+    seal_data(tmp_path / "tiles", tmp_path / "data", at_home)
+    unseal_data(tmp_path / "data", sealed_data_mark(tmp_path / "data"), on_host, tmp_path / "memory")
+    assert (tmp_path / "memory" / "images" / "a ü.png").read_bytes() == b"pixels" * 50_000
+
+    run = RunFolder(tmp_path / "run", mirror=SealedMirror(tmp_path / "run", tmp_path / "place", on_host))
+    run.write_record({"version": 1})
+    run.append_metrics({"kind": "step", "step": 1, "loss": 1.0})
+    run.save_checkpoint(1, lambda stream: stream.write(b"weights") and None, keep=2)
+    run.write_manifest(complete=True)
+    assert differences(tmp_path / "place") == []
+    receipt = unseal_run(tmp_path / "place", tmp_path / "home", at_home)
+    assert receipt.complete
+    assert verify_manifest(tmp_path / "home") == []
+
+
+def test_both_sides_have_the_same_form_of_a_sealed_folder() -> None:
+    for name in ("VERSION", "MARK", "STORE", "SUFFIX"):
+        assert getattr(app_folder, name) == getattr(infra_folder, name)
+    for name in ("Mark", "SealedFile", "Index"):
+        mine, its = getattr(app_folder, name), getattr(infra_folder, name)
+        assert mine.__slots__ == its.__slots__

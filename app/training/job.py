@@ -72,7 +72,11 @@ def prepare_job(
 
 def finished(run: RunFolder) -> bool:
     """Whether the run in the folder has done all it was begun for."""
-    return run.exists and is_complete(run.path)
+    try:
+        return run.exists and is_complete(run.path)
+    except RunError:
+        # Killed before it could write its manifest, or in the middle of a disk's last breath: going on writes it anew.
+        return False
 
 
 def override(config: TrainConfig, **values: object) -> TrainConfig:

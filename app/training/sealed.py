@@ -76,9 +76,11 @@ def run_sealed(
                 sealed=mirror,
             )
         except DatasetError as error:
-            # Each defect names its file.
+            if not error.defects:
+                raise DatasetError(redact(str(error))) from None
+            # Each defect names its file, and quotes what is wrong with it.
             raise DatasetError(
-                f"the sealed data has {len(error.defects) or 'some'} defects, which are not named here; look at "
+                f"the sealed data has {len(error.defects)} defects, which are not named here; look at them at "
                 "home: python -m app train --report --data FOLDER"
             ) from None
         except SonarstackError as error:

@@ -210,6 +210,7 @@ def test_killed_process_loses_at_most_a_checkpoint(data: Path, tmp_path: Path) -
         process.wait()
     newest = RunFolder(run).newest_checkpoint()
     assert newest is not None
+    assert not finished(RunFolder(run))
     job = tiny_job(data, run)
     outcome = train(job, StopAfter(10))
     assert outcome.code is ExitCode.INTERRUPTED
