@@ -328,27 +328,39 @@ class RunpodClient:
         kind: Callable[[Mapping[str, Any]], T],
         named: Callable[[str], T | None],
     ) -> T:
-        """Create; after a lost answer its name is looked for several times before it is asked for again."""
-        last: ServiceError | None = None
+        """Create; after a lost answer its name is looked for several times before it is asked for again.
+
+        What is refused once an answer was lost is no plain refusal: the lost one may have taken the last GPU.
+        """
+        lost: RunpodError | None = None
         for attempt in range(ATTEMPTS):
             try:
                 return read(kind, self._asks.send("POST", path, what, body), what)
-            except RateLimitError:
+            except CancelledError:
                 raise
-            except ServiceError as error:
-                last = error
+            except RunpodError as error:
+                if lost is None and (
+                    isinstance(error, RateLimitError) or not isinstance(error, ServiceError)
+                ):
+                    raise
+                lost = error
             for look in range(LOOKS):
                 self._asks.sleep(pause_s(look))
-                found = _looked_for(body["name"], named, last)
+                found = _looked_for(body["name"], named, lost)
                 if found is not None:
                     return found
+            if not isinstance(lost, ServiceError) or isinstance(lost, RateLimitError):
+                break
             if attempt < ATTEMPTS - 1:
                 self._asks.sleep(pause_s(attempt))
-        assert last is not None
-        raise ServiceError(f"{last}; it was looked for by its name and is not there") from last
+        assert lost is not None
+        raise ServiceError(
+            f"{lost}; an answer was lost, and no {body['name']} is seen: "
+            "run the same again, which looks for it by its name"
+        ) from lost
 
 
-def _looked_for(name: str, named: Callable[[str], T | None], lost: ServiceError) -> T | None:
+def _looked_for(name: str, named: Callable[[str], T | None], lost: RunpodError) -> T | None:
     try:
         return named(name)
     except CancelledError:

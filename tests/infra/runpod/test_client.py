@@ -185,10 +185,26 @@ def test_a_create_whose_fate_nobody_can_see_is_not_asked_for_again(made, look) -
     assert service.methods().count("POST") == 1
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [problem(400, "There are no longer any instances"), problem(403), problem(429, Retry_After="999")],
+)
+def test_a_refusal_after_a_lost_answer_is_looked_into(made, refused) -> None:
+    """The lost one may have taken the last GPU."""
+    field, create, ours = made
+    none, lost = [{field: []}] * LOOKS, problem(504)
+    assert create(Service(lost, *none, refused, {field: [ours]}).client()).id == ours["id"]
+    service = Service(lost, *none, refused, *none)
+    with pytest.raises(ServiceError, match="an answer was lost") as caught:
+        create(service.client())
+    assert not isinstance(caught.value, RateLimitError)
+    assert service.methods().count("POST") == 2
+
+
 def test_a_create_ends_after_so_many_attempts(made) -> None:
     field, create, _ = made
     service = Service(*[problem(500), *[{field: []}] * LOOKS] * ATTEMPTS)
-    with pytest.raises(ServiceError, match="looked for by its name and is not there"):
+    with pytest.raises(ServiceError, match=r"an answer was lost, and no sonarstack-\w is seen"):
         create(service.client())
     assert service.answers == []
 
