@@ -89,7 +89,7 @@ class Pods:
         for fault in faults:
             _bewitch(pod, fault, now)
         self._state.pods[pod.id] = pod
-        self._bill(pod)
+        self._bill(pod, now)
         self.processes.note(pod.id, f"create container {pod.image}")
         return pod
 
@@ -124,7 +124,7 @@ class Pods:
             launch.remove_links(before, self._links_of_others(pod_id))
         if resets and pod.status == "RUNNING":
             self._again(changed)
-        self._bill(changed)
+        self._bill(changed, self._clock.now())
         return changed
 
     @follows("locked-pods", "start-without-stock")
@@ -179,9 +179,9 @@ class Pods:
 
     def _enter(self, pod: PodState, status: str) -> None:
         pod.status, pod.since_s = status, self._clock.now()
-        self._bill(pod)
+        self._bill(pod, pod.since_s)
 
-    def _bill(self, pod: PodState) -> None:
+    def _bill(self, pod: PodState, now_s: float) -> None:
         bill = self._state.pod_bills.setdefault(pod.id, Bill(owner=pod.id, name=pod.name))
         rates = pod_rates(
             active=pod.active,
@@ -190,18 +190,17 @@ class Pods:
             disk_gb=pod.disk_gb,
             persistent_gb=int(pod.mounts.get("persistent", {}).get("size", 0)),
         )
-        bill.change(self._clock.now(), rates)
+        bill.change(now_s, rates)
 
-    def spent_usd(self) -> float:
+    def spent_usd(self, now_s: float) -> float:
         """By the whole account, up to now."""
-        now = self._clock.now()
         bills = [*self._state.pod_bills.values(), *self._state.volume_bills.values()]
-        return sum(bill.total_usd(now) for bill in bills)
+        return sum(bill.total_usd(now_s) for bill in bills)
 
     def broke(self) -> bool:
         """The balance is used up."""
         balance = self._state.balance_usd
-        return balance is not None and self.spent_usd() >= balance
+        return balance is not None and self.spent_usd(self._clock.now()) >= balance
 
     def _check_balance(self) -> None:
         if self.broke():

@@ -125,7 +125,7 @@ class Simulation:
                 "now": rfc3339(now),
                 "running_usd_per_h": sum(one["usd_per_h"] for one in answer["pods"]),
                 "volumes_usd_per_h": sum(one["usd_per_h"] for one in answer["volumes"]),
-                "total_usd": self.pods.spent_usd(),
+                "total_usd": self.pods.spent_usd(now),
                 **answer,
             }
 
