@@ -1,7 +1,7 @@
 """The training loop, readable from top to bottom."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +95,9 @@ def train(job: TrainJob, progress: Progress) -> Outcome:
     with catch_interruption() as interruption, GpuMeter(probe, note=progress.note) as meter:
         training = _Training(job, progress, interruption, meter)
         with training.watchdog:
-            return training.run()
+            outcome = training.run()
+            training.close()
+            return outcome
 
 
 class _Training:
@@ -110,6 +112,8 @@ class _Training:
         self.checkpoint_s = self.evaluation_s = 0.0
         """What the last ones took."""
         self.rest = Rest()
+        self.batches: Generator[tuple[Batch, float]] | None = None
+        self.ended = False
         self.notices = Notices(job.run, job.notifier or Notifier(None, note=progress.note), job.limits)
         accelerated = job.plan.device.type != "cpu" or job.probe is not None
         self.watchdog = Watchdog(
@@ -183,7 +187,8 @@ class _Training:
         """The rest of the current epoch; why to stop, or None at its end."""
         meter = _Meter(started=time.monotonic())
         losses: dict[str, float] = {}
-        for batch, waited_s in _timed(self._batches(), self.rest):
+        self.batches = _timed(self._batches(), self.rest)
+        for batch, waited_s in self.batches:
             meter.waited_s += waited_s
             losses = self.session.step(batch)
             self.watchdog.alive()
@@ -297,13 +302,21 @@ class _Training:
         self.checkpoint_s = self.last_checkpoint - started
         self.watchdog.alive()
 
+    def close(self) -> None:
+        """End the loader's threads: last of all, since one that hangs holds this up, and not the last checkpoint."""
+        self.watchdog.alive()
+        if self.batches is not None:
+            self.batches.close()
+
     def _last_words(self, code: ExitCode, reason: str) -> None:
         """Another thread's, when the loop hangs; a checkpoint only where it hangs waiting for data.
 
         Elsewhere weights, optimiser and position may be of different steps: then the last checkpoint stands.
         """
-        self.notices.ended(code, reason, usd=self._spent())
         self.progress.note(f"{reason}; exit code {int(code)}")
+        if self.ended:
+            return
+        self.notices.ended(code, reason, usd=self._spent())
         if self.rest.claim(CLAIM_WITHIN_S):
             self._checkpoint()
         line = {"kind": "end", "code": int(code), "reason": reason, **self._costs()}
@@ -321,6 +334,7 @@ class _Training:
         best = self.run_folder.best_model if self.run_folder.best_model.exists() else None
         self.run_folder.append_metrics({"kind": "end", "code": int(code), "reason": reason, **self._costs()})
         self.run_folder.write_manifest(complete=False)
+        self.ended = True
         return Outcome(
             code=code,
             reason=reason,
@@ -331,7 +345,7 @@ class _Training:
         )
 
 
-def _timed(batches: Iterator[Batch], rest: Rest) -> Iterator[tuple[Batch, float]]:
+def _timed(batches: Iterator[Batch], rest: Rest) -> Generator[tuple[Batch, float]]:
     """Each batch with the seconds that the device waited for it."""
     while True:
         asked = time.monotonic()

@@ -1,61 +1,16 @@
 """Messages against a real HTTP server on loopback: they arrive, fail quietly, and never show an address."""
 
-import json
 import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.telemetry import notify
 from app.telemetry.notify import Notifier, split_addresses
+from tests.app.telemetry.hook import TOKEN, Hooked, hook
 
-TOKEN = "s3cr3t-token"
-
-
-class Hook(BaseHTTPRequestHandler):
-    """Takes a message; /slow answers never, /refused refuses."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.messages.append((self.path, json.loads(body)))  # type: ignore[attr-defined]
-        if self.path.startswith("/slow"):
-            self.server.over.wait(30)  # type: ignore[attr-defined]
-        self.send_response(403 if self.path.startswith("/refused") else 200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    """With what it got."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Hook)
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-        self.over = threading.Event()
-
-    @property
-    def address(self) -> str:
-        return f"json://127.0.0.1:{self.server_port}"
-
-
-@pytest.fixture
-def hook() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+__all__ = ["hook"]
 
 
 def send(addresses: str | None, *titles: str) -> list[str]:
@@ -68,19 +23,19 @@ def send(addresses: str | None, *titles: str) -> list[str]:
     return notes
 
 
-def test_a_message_arrives_and_says_nothing(hook: Server, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_message_arrives_and_says_nothing(hook: Hooked, capfd: pytest.CaptureFixture[str]) -> None:
     assert send(f"{hook.address}/{TOKEN}") == []
     assert [(m["title"], m["message"]) for _, m in hook.messages] == [("done", "a body")]
     assert "".join(capfd.readouterr()) == ""
 
 
-def test_messages_keep_their_order(hook: Server) -> None:
+def test_messages_keep_their_order(hook: Hooked) -> None:
     assert send(hook.address, "one", "two", "three") == []
     assert [m["title"] for _, m in hook.messages] == ["one", "two", "three"]
 
 
 def test_one_address_that_refuses_does_not_keep_the_others(
-    hook: Server, capfd: pytest.CaptureFixture[str]
+    hook: Hooked, capfd: pytest.CaptureFixture[str]
 ) -> None:
     notes = send(f"{hook.address}/refused/{TOKEN}, {hook.address}/fine")
     assert {path.split("/")[1] for path, _ in hook.messages} == {"refused", "fine"}
@@ -109,7 +64,7 @@ def test_addresses_that_cannot_be_reached_are_one_note_without_their_secret(
     assert TOKEN not in notes[0] + "".join(capfd.readouterr())
 
 
-def test_a_server_that_never_answers_holds_nobody_up(hook: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers_holds_nobody_up(hook: Hooked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notify, "ANSWER_WITHIN_S", 1.0)
     notes: list[str] = []
     notifier = Notifier(f"{hook.address}/slow/{TOKEN} {hook.address}/fine", note=notes.append)

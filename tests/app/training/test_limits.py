@@ -27,6 +27,27 @@ def test_dollars_of_earlier_machines_count() -> None:
     assert Limits(price_usd_per_h=2.0, spent_usd=3.0).spent(1800) == pytest.approx(4.0)
 
 
+def test_what_the_run_remembers_is_the_floor_of_what_was_spent() -> None:
+    limits = Limits(max_usd=10.0, price_usd_per_h=1.0, spent_usd=3.0)
+    assert limits.counting(4.5).spent_usd == 4.5
+    assert limits.counting(1.0).spent_usd == 3.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "measured_s", "reserve_s"),
+    [
+        (Limits(), 40.0, 0.0),
+        (Limits(max_hours=2.0), 0.0, 10.0),
+        (Limits(max_hours=2.0), 40.0, 60.0),
+        (Limits(max_hours=9.0), 4000.0, 600.0),
+        (Limits(max_hours=0.01), 40.0, 3.6),
+        (Limits(max_hours=2.0, max_usd=0.01, price_usd_per_h=1.0), 40.0, 3.6),
+    ],
+)
+def test_reserve_is_measured_and_bounded(limits: Limits, measured_s: float, reserve_s: float) -> None:
+    assert limits.reserve_s(measured_s) == pytest.approx(reserve_s)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
