@@ -98,9 +98,19 @@ BEHAVIOURS: dict[str, tuple[Source, str]] = {
         "assumption",
         "an image's programs are this machine's; one without args runs --image-command, or the machine's program",
     ),
+    "nothing-is-installed": (
+        "assumption",
+        "a pod cannot install packages: its apt-get and apt refuse, since they would change this machine",
+    ),
+    "gpu-only-looks": (
+        "assumption",
+        "nvidia-smi names the rented GPU and no program can compute on it; the machine's program is told to ask "
+        "for no more than its name (SONARSTACK_MACHINE_GPUS=0)",
+    ),
     "paths-are-links": (
         "assumption",
-        "a mount path is a link on this machine, and must lie in the allowed folder: 400 elsewhere",
+        "a mount path is a link on this machine, and must lie in the allowed folder: 400 elsewhere; of two pods "
+        "with one path on their own disks the newer has it, and two volumes at one path are a 400",
     ),
     "stock-and-prices": (
         "assumption",

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -45,7 +44,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@follows("pod-variables", "images-are-this-machine")
+@follows("pod-variables", "images-are-this-machine", "gpu-only-looks")
 def variables(pod: PodState, folder: Path, address: str) -> dict[str, str]:
     """A fresh environment: the image's, the request's, then the provider's."""
     image = {
@@ -71,6 +70,7 @@ def variables(pod: PodState, folder: Path, address: str) -> dict[str, str]:
         # This machine stands in for all pods, so that none has port 22 for itself.
         "SONARSTACK_MACHINE_SSH_PORT": str(pod.ssh_port),
         "SONARSTACK_MACHINE_SSH_ADDRESS": LOOPBACK,
+        "SONARSTACK_MACHINE_GPUS": "0",
     }
     if pod.volume_id is not None:
         provider["RUNPOD_VOLUME_ID"] = pod.volume_id
@@ -105,6 +105,14 @@ def remove_links(wanted: dict[str, Path], kept: set[Path]) -> None:
             paths.unlink(place, target)
 
 
+@follows("nothing-is-installed")
+def forbid_installing(folder: Path) -> None:
+    """The pod's package manager is this machine's, and must not be used."""
+    words = "SIMULATED: a simulated pod installs nothing on this machine; install it here yourself"
+    for name in ("apt-get", "apt"):
+        _write_program(folder / "bin" / name, f'echo "{words}" >&2\nexit 100')
+
+
 def write_gpu(pod: PodState, folder: Path) -> None:
     """A stand-in nvidia-smi for the pod; a CPU pod has none."""
     gpu = gpu_of(pod.gpu_id) if pod.gpu_id is not None else None
@@ -122,10 +130,13 @@ def write_gpu(pod: PodState, folder: Path) -> None:
     part = folder / "gpu.json.part"
     part.write_text(json.dumps(told))
     part.replace(folder / "gpu.json")
-    program = folder / "bin" / "nvidia-smi"
-    if not program.exists():
-        call = shlex.join((str(PYTHON), "-IS", nvidia_smi.__file__, str(folder / "gpu.json")))
-        new = program.with_suffix(".part")
-        new.write_text(f'#!/bin/sh\nexec {call} "$@"\n')
+    call = shlex.join((str(PYTHON), "-IS", nvidia_smi.__file__, str(folder / "gpu.json")))
+    _write_program(folder / "bin" / "nvidia-smi", f'exec {call} "$@"')
+
+
+def _write_program(path: Path, script: str) -> None:
+    if not path.exists():
+        new = path.with_suffix(".part")
+        new.write_text(f"#!/bin/sh\n{script}\n")
         new.chmod(0o755)
-        shutil.move(new, program)
+        new.replace(path)

@@ -48,8 +48,8 @@ class Lifecycle:
         return False
 
     def _start(self, pod: PodState) -> bool:
-        if self._pods.processes.alive(pod.id):
-            return False  # what ran before has its grace
+        if pod.wipe_first and self._pods.processes.alive(pod.id):
+            return False  # what was told to stop has its grace
         if pod.fails:
             pod.status, pod.since_s = "ERROR", self._clock.now()
             self._pods.processes.note(pod.id, "container cannot be started on this host")
@@ -67,6 +67,7 @@ class Lifecycle:
         folder = processes.prepare(pod.id)
         pod.ssh_port = launch.free_port()
         launch.make_links(launch.links(pod, folder, self._pods.volumes))
+        launch.forbid_installing(folder)
         launch.write_gpu(pod, folder)
         processes.launch(
             pod.id,

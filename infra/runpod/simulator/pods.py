@@ -1,5 +1,6 @@
 """Pods: made, edited, acted upon, ended."""
 
+import os
 import secrets
 import string
 from collections.abc import Iterable, Mapping
@@ -225,11 +226,12 @@ class Pods:
     def _check_links(self, pod: PodState) -> None:
         taken = self._links_of_others(pod.id)
         for path, target in launch.links(pod, self.processes.folder(pod.id), self.volumes).items():
-            paths.check(path, self._settings.allowed, target, taken)
+            own_disk = not target.is_relative_to(self.volumes)
+            paths.check(path, self._settings.allowed, target, () if own_disk else taken)
 
     def _links_of_others(self, pod_id: str) -> set[Path]:
         return {
-            Path(path)
+            Path(os.path.normpath(path))
             for other in self._state.pods.values()
             if other.id != pod_id
             for path in launch.links(other, self.processes.folder(other.id), self.volumes)

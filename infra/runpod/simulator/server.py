@@ -3,9 +3,8 @@
 import json
 import select
 import socket
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -86,7 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         except LostError:
             sim.seen.append(Seen(method=self.command, path=url.path, status=0, by=self._by))
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
         except ConnectionError:
             self.close_connection = True
 
@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         met = [] if path.startswith("/simulator/") else self._take_faults(sim, path)
         try:
-            _before(met, self.command, path)
+            self._before(met, path)
             answer = self._work(sim, unquote(path), query, raw, {one.kind for one in met})
         except Problem as problem:
             headers = {"Content-Type": "application/problem+json", **problem.headers, **self._headers}
@@ -111,9 +111,31 @@ class Handler(BaseHTTPRequestHandler):
             sim.failed()
             broken = Problem(500, "the simulator itself failed; see its output")
             answer = Answer(500, broken.body(), headers={"Content-Type": "application/problem+json"})
-        if any(one.kind == "answer_lost" for one in met):
-            raise LostError
+        for fault in met:
+            if fault.kind == "answer_lost":
+                raise LostError
+            if fault.kind == "delay_after":
+                self._wait(fault.seconds)
         return answer
+
+    def _before(self, met: list[Fault], path: str) -> None:
+        """Faults that come before any work."""
+        for fault in met:
+            if fault.kind == "delay":
+                self._wait(fault.seconds)
+            elif fault.kind == "answer_lost_before":
+                raise LostError
+            elif fault.kind == "status":
+                raise Problem(fault.status, "a fault that was asked for")
+            elif fault.kind == "too_many":
+                raise _too_many("minute", max(1, round(fault.seconds)))
+            elif fault.kind == "no_capacity" and (self.command, path) == ("POST", "/v2/pods"):
+                raise no_capacity()
+
+    def _wait(self, seconds: float) -> None:
+        """As long as the client does: raises LostError once it has left."""
+        if select.select([self.connection], [], [], seconds)[0]:
+            raise LostError
 
     def _work(
         self, sim: Simulation, path: str, query: Mapping[str, str], raw: bytes, met: set[str]
@@ -164,13 +186,18 @@ class Handler(BaseHTTPRequestHandler):
     def _restrict(
         self, sim: Simulation, route: Route, pod_id: str, id_: str, fields: Mapping[str, Any], path: str
     ) -> None:
-        allowed = sim.settings.pod_keys and not sim.faults.take(self.command, path, ("key_refused",))
+        refused = sim.faults.take(self.command, path, ("key_refused",), "pod")
+        allowed = sim.settings.pod_keys and not refused
         own = route.own_pod and id_ == pod_id and fields.get("action", "terminate") == "terminate"
         if not (allowed and own):
             raise Problem(403, "access denied")
 
     def _take_faults(self, sim: Simulation, path: str) -> list[Fault]:
-        return sim.faults.take(self.command, path, [one for one in REQUEST_FAULTS if one != "key_refused"])
+        _, _, key = (self.headers.get("Authorization") or "").partition(" ")
+        with sim.lock:
+            by = "account" if sim.pod_of_key(key.strip()) is None else "pod"
+        kinds = [one for one in REQUEST_FAULTS if one != "key_refused"]
+        return sim.faults.take(self.command, path, kinds, by)
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -204,21 +231,6 @@ class Handler(BaseHTTPRequestHandler):
                 return
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
-
-
-def _before(met: list[Fault], method: str, path: str) -> None:
-    """Faults that come before any work."""
-    for fault in met:
-        if fault.kind == "delay":
-            time.sleep(fault.seconds)
-        elif fault.kind == "answer_lost_before":
-            raise LostError
-        elif fault.kind == "status":
-            raise Problem(fault.status, "a fault that was asked for")
-        elif fault.kind == "too_many":
-            raise _too_many("minute", max(1, round(fault.seconds)))
-        elif fault.kind == "no_capacity" and (method, path) == ("POST", "/v2/pods"):
-            raise no_capacity()
 
 
 def _too_many(window: str, wait_s: int) -> Problem:

@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from tests.infra.runpod.simulator.asking import CPU_POD, GPU, POD, eventually
+from tests.infra.runpod.simulator.asking import CPU_POD, GPU, POD, Account, eventually
 
 
 def pods(runpod) -> list[dict]:
@@ -51,6 +51,28 @@ def test_a_late_answer(runpod) -> None:
     began = time.monotonic()
     pods(runpod)
     assert time.monotonic() - began >= 0.4
+
+
+@pytest.mark.parametrize(("kind", "left"), [("delay", 0), ("delay_after", 1)])
+def test_a_client_that_dies_while_it_waits(runpod, kind: str, left: int) -> None:
+    runpod.sim.faults.arm(kind, method="POST", path="/v2/pods", seconds=20)
+    with pytest.raises(httpx.ReadTimeout):
+        runpod.ask("POST", "/pods", POD, timeout=0.4)
+    eventually(lambda: runpod.sim.requests())
+    assert runpod.sim.requests()[0].status == 0
+    assert len(pods(runpod)) == left
+
+
+def test_what_pods_ask_by_themselves_uses_no_fault_up(runpod) -> None:
+    made = runpod.pod()
+    with_own = Account(runpod.sim, runpod.sim.simulation.state.pods[made["id"]].own_key)
+    runpod.sim.faults.arm("status", method="GET")
+    with_own.ask("GET", f"/pods/{made['id']}", status=200)
+    runpod.ask("GET", "/pods", status=503)
+    runpod.sim.faults.arm("status", method="GET", by="pod")
+    runpod.ask("GET", "/pods", status=200)
+    with_own.ask("GET", f"/pods/{made['id']}", status=503)
+    with_own.close()
 
 
 def test_no_capacity_and_empty_stock(runpod) -> None:

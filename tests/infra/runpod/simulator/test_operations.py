@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.infra.runpod.simulator.asking import CPU_POD, GPU, POD
+from tests.infra.runpod.simulator.asking import CPU_POD, GPU, POD, account
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILXGDN/SclOozk1xsDztpmhGiKkkrfQB9SKoO8dSIQQZ me@example.com"
 VOLUME = {"name": "v", "size": 20, "dataCenter": "EU-RO-1"}
@@ -159,3 +159,45 @@ def test_stock_goes_down_with_what_is_rented(runpod) -> None:
     assert "not enough free GPUs" in start.json()["detail"]
     runpod.ask("DELETE", f"/pods/{second['id']}", status=204)
     runpod.ask("POST", f"/pods/{first['id']}/action", {"action": "start"}, status=200)
+
+
+def test_stock_and_prices_drift_by_their_seed_alone(tmp_path) -> None:
+    def look(folder: str, **options: object) -> list[tuple]:
+        with account(tmp_path / folder, **options) as client:
+            client.sim.simulation.clock.anchors[:] = [(0.0, 0.0, 1e-9)]
+            seen = []
+            for _ in range(4):
+                found = client.ask("GET", "/catalog/gpus?include=AVAILABILITY&product=POD").json()["gpus"]
+                seen.append(tuple((one["price"]["secure"], one["availability"]) for one in found))
+                client.ask("POST", "/simulator/clock", {"advance_s": 3600}, status=200)
+            return seen
+
+    first = look("a", moving=True, seed=1)
+    assert len(set(first)) == 4
+    assert look("b", moving=True, seed=1) == first
+    assert look("c", moving=True, seed=2) != first
+    assert len(set(look("d"))) == 1
+
+
+def test_stock_and_prices_by_hand(runpod) -> None:
+    def gpu() -> dict:
+        return runpod.ask("GET", f"/catalog/gpus/{GPU}?include=AVAILABILITY&product=POD", status=200).json()
+
+    runpod.ask("POST", "/simulator/stock", {"units": 0, "id": GPU, "cloud": "SECURE"}, status=200)
+    assert gpu()["availability"] == "NONE"
+    runpod.ask("POST", "/simulator/stock", {"units": 1, "id": GPU, "dataCenter": "EU-CZ-1"}, status=200)
+    assert [one["id"] for one in gpu()["dataCenters"]] == ["EU-CZ-1"]
+    runpod.ask("POST", "/simulator/stock", {"id": GPU, "cloud": "SECURE", "usdPerH": 0.99}, status=200)
+    made = runpod.pod()
+    assert (gpu()["price"]["secure"], made["cost"], made["dataCenterId"]) == (0.99, 0.99, "EU-CZ-1")
+    runpod.ask("POST", "/simulator/stock", {"id": GPU, "cloud": "SECURE", "usdPerH": 0.11}, status=200)
+    assert runpod.look(made)["cost"] == 0.99, "the price of the hour in which it was rented"
+    runpod.ask("POST", "/simulator/stock", {"reset": True}, status=200)
+    assert (gpu()["price"]["secure"], gpu()["availability"]) == (0.44, "HIGH")
+    runpod.ask("POST", "/simulator/stock", {"units": 1, "id": "nothing"}, status=400)
+    runpod.ask("POST", "/simulator/stock", {"units": True}, status=400)
+
+
+def test_an_image_without_args_runs_what_was_said(tmp_path) -> None:
+    with account(tmp_path, image_commands={POD["image"]: "echo its own command"}) as client:
+        assert "its own command" in client.log(client.pod(args=""), lambda text: "own" in text)

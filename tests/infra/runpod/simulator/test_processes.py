@@ -177,6 +177,17 @@ def test_without_a_volume_the_runs_lie_on_the_pods_own_disk(runpod) -> None:
     assert not path.is_symlink()
 
 
+def test_two_pods_with_one_path_on_their_own_disks(runpod) -> None:
+    path = runpod.sim.allowed / "workspace"
+    body = {"args": "sleep 60", "env": {"SONARSTACK_MACHINE_RUNS": str(path)}}
+    first = runpod.until(runpod.pod(**body), "RUNNING")
+    second = runpod.until(runpod.pod(**body), "RUNNING")
+    disk = runpod.sim.simulation.pods.processes.folder(second["id"]) / "disk"
+    assert path.readlink() == disk
+    runpod.ask("DELETE", f"/pods/{first['id']}", status=204)
+    assert path.readlink() == disk
+
+
 def test_what_exists_on_this_machine_is_not_taken(runpod) -> None:
     path = runpod.sim.allowed / "mine"
     path.mkdir()
