@@ -43,22 +43,23 @@ def reap(renter: Renter, findings: Sequence[Finding]) -> Iterator[Reaped]:
     """
     for one in findings:
         try:
-            DOES[one.action](renter, one)
+            done = DOES[one.action](renter, one)
         except CancelledError:
             raise
         except RunpodError as error:
             yield Reaped(finding=one, error=str(error))
         else:
-            if one.action not in ("keep", "warn"):
+            if done:
                 yield Reaped(finding=one)
 
 
-def _end_pod(renter: Renter, one: Finding) -> None:
+def _end_pod(renter: Renter, one: Finding) -> bool:
     assert one.pod is not None
     lease = renter.lease_of(one.pod, one.lease)
     renter.client.delete_pod(one.id)
     _prove_gone(renter, one)
     renter.journal.change(lease, ended_at=renter.now(), end_reason=f"reaped: {one.reason}")
+    return True
 
 
 def _prove_gone(renter: Renter, one: Finding) -> None:
@@ -73,7 +74,7 @@ def _prove_gone(renter: Renter, one: Finding) -> None:
     )
 
 
-def _remove_volume(renter: Renter, one: Finding) -> None:
+def _remove_volume(renter: Renter, one: Finding) -> bool:
     # Another may have rented meanwhile.
     if any(pod.volume_id == one.id for pod in renter.client.pods() if pod.status != GONE):
         raise RunpodError(f"volume {one.id} ({one.name}) has a pod on it now; it is left as it is")
@@ -82,31 +83,38 @@ def _remove_volume(renter: Renter, one: Finding) -> None:
         raise RunpodError(f"volume {one.id} ({one.name}) is still there after its removal was asked for")
     if one.lease is not None:
         renter.journal.change(one.lease, ended_at=renter.now(), end_reason="reaped with its run")
+    return True
 
 
-def _settle(renter: Renter, one: Finding) -> None:
+def _settle(renter: Renter, one: Finding) -> bool:
     assert one.lease is not None
     if one.kind == "volume":
-        if renter.client.volume(one.id) is None:
+        gone = renter.client.volume(one.id) is None
+        if gone:
             renter.journal.change(one.lease, ended_at=renter.now(), end_reason="it was gone when we looked")
-        return
+        return gone
     # A list may lag behind what was rented a moment ago (an assumption): by its id, once more.
-    if renter.client.pod(one.id) is None:
+    gone = renter.client.pod(one.id) is None
+    if gone:
         renter.settle(one.lease, "it was gone when we looked")
+    return gone
 
 
-def _drop(renter: Renter, one: Finding) -> None:
+def _drop(renter: Renter, one: Finding) -> bool:
     assert one.lease is not None
     renter.journal.drop(one.lease)
+    return True
 
 
-def _claim(renter: Renter, one: Finding) -> None:
+def _claim(renter: Renter, one: Finding) -> bool:
     """A lease whose answer was lost gets the id of the pod that came of it."""
     if one.pod is not None and one.lease is not None and not one.lease.id:
         renter.lease_of(one.pod, one.lease)
+    return False
 
 
-DOES: Mapping[Action, Callable[[Renter, Finding], None]] = {
+# Each says whether it did what was to be done.
+DOES: Mapping[Action, Callable[[Renter, Finding], bool]] = {
     "end": _end_pod,
     "remove": _remove_volume,
     "settle": _settle,

@@ -1,0 +1,155 @@
+"""python -m stacks reap: ends what is ours and has outlived its lease; needs no stack and no engine."""
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from stacks.verbs import options
+
+WORDS = {
+    "end": "END", "keep": "living", "warn": "LOOK", "remove": "REMOVE", "settle": "gone", "drop": "never rented",
+}  # fmt: skip
+DONE = {"end": "ended", "remove": "removed", "settle": "settled", "drop": "forgotten"}
+
+
+def reap(
+    stack: Annotated[str | None, typer.Option("--stack", help="Only what is this stack's.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    volumes: Annotated[
+        bool,
+        typer.Option(
+            "--volumes", help="Remove the stack's network volumes too, WITH THE RUNS ON THEM; needs --stack."
+        ),
+    ] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="Do this again and again, by systemd or cron.")
+    ] = False,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Take that away again.")] = False,
+    every_minutes: Annotated[int, typer.Option(min=1, max=60, help="With --install.")] = 10,
+    scheduled: Annotated[bool, typer.Option("--scheduled", hidden=True)] = False,
+    as_json: options.Json = False,
+    yes: options.Yes = False,
+) -> None:
+    """End rented machines of this project whose lease has run out, one by one; never anything else."""
+    from infra.errors import InfraError, SettingsError
+
+    if install or uninstall:
+        from stacks.verbs.reap_timer import install_timer, uninstall_timer
+
+        install_timer(every_minutes, yes=yes) if install else uninstall_timer()
+        return
+    if volumes and stack is None:
+        raise SettingsError("--volumes removes runs, so it must be said whose: add --stack NAME")
+    try:
+        failed = _reap(stack, dry_run, volumes, as_json=as_json, scheduled=scheduled)
+    except InfraError as error:
+        if not scheduled:
+            raise
+        _dated([f"error: {error}"])
+        failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def _reap(stack: str | None, dry_run: bool, volumes: bool, *, as_json: bool, scheduled: bool) -> bool:
+    """Whether something could not be ended."""
+    from infra.runpod.account import open_account
+    from infra.runpod.reaper import look
+    from infra.runpod.reaper import reap as do
+    from stacks.receipts import stamp_of
+    from stacks.verbs.console import say_json
+
+    borrow_credentials()
+    show = _dated if scheduled else _lines
+    with open_account() as renter:
+        found = look(
+            renter, stamp=None if stack is None else stamp_of(stack), remove_volumes=volumes and not scheduled
+        )
+        mark = "SIMULATED " if renter.client.simulated else ""
+        if not as_json:
+            show(_listing(found, f"{mark}{renter.client.address}", scheduled))
+        done = []
+        for one in () if dry_run else do(renter, found):
+            done.append(one)
+            if not as_json:
+                show([_outcome(one, mark)])
+    receipts = [] if dry_run else _receipts(stack, done)
+    if as_json:
+        say_json(
+            {
+                "account": renter.client.address,
+                "simulated": renter.client.simulated,
+                "dry_run": dry_run,
+                "findings": [one.as_dict() for one in found],
+                "done": [{**one.finding.as_dict(), "error": one.error} for one in done],
+                "receipts": [receipt.as_dict() for receipt, _ in receipts],
+            }
+        )
+    for receipt, path in () if as_json else receipts:
+        show([*receipt.lines(), f"kept as {path}"])
+    if dry_run and not as_json and any(one.action in DONE for one in found):
+        show(["dry run: nothing was ended; without --dry-run it is"])
+    return any(one.error for one in done)
+
+
+def _receipts(stack: str | None, done: Sequence[Any]) -> list[Any]:
+    """One for each stack of which something was ended."""
+    from stacks.receipts import receipt_now
+
+    marks = dict.fromkeys(
+        one.finding.stamp for one in done if one.finding.action in ("end", "remove") and not one.error
+    )
+    return [receipt_now(stack or mark, mark) for mark in marks]
+
+
+def borrow_credentials() -> None:
+    """What --install kept, where the environment has no key; both of it, since a key belongs to its address."""
+    from infra.credentials import read_credentials
+
+    if not os.environ.get("RUNPOD_API_KEY") and (kept := read_credentials()):
+        os.environ.pop("RUNPOD_REST_V2_API_URL", None)
+        os.environ.update(kept)
+
+
+def _listing(found: Sequence[Any], account: str, scheduled: bool) -> list[str]:
+    if not found:
+        return [] if scheduled else [f"{account}: nothing of this project"]
+    if scheduled and all(one.action == "keep" for one in found):
+        return []  # a log that says every ten minutes that all is well is read by nobody
+    return [f"{account}: {len(found)} of this project", *(_line(one) for one in found)]
+
+
+def _line(one: Any) -> str:
+    what = f"{one.kind} {one.name}" + (f" ({one.id})" if one.id else "")
+    price = ""
+    if one.kind != "volume" and one.bills and one.id:
+        price = f", {one.gpu or 'CPU'}, ${one.usd_per_h:.2f} an hour"
+    return f"  {WORDS[one.action]:<12}  {what}{price}: {one.reason}"
+
+
+def _outcome(one: Any, mark: str) -> str:
+    what = f"{one.finding.kind} {one.finding.name}" + (f" ({one.finding.id})" if one.finding.id else "")
+    if one.error:
+        return (
+            f"{mark}NOT {DONE[one.finding.action]}: {what}: {one.error}"
+            if one.finding.action in DONE
+            else (f"{mark}error: {what}: {one.error}")
+        )
+    return f"{mark}{DONE[one.finding.action]}: {what}"
+
+
+def _lines(lines: Sequence[str]) -> None:
+    from stacks.verbs.console import say
+
+    for line in lines:
+        say(line)
+
+
+def _dated(lines: Sequence[str]) -> None:
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    sys.stdout.writelines(f"{now}  {line}\n" for line in lines)
+    sys.stdout.flush()
