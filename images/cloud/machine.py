@@ -37,7 +37,9 @@ for number in range(found): torch.zeros(1, device=f"cuda:{number}").add_(1).item
 
 
 def say(text):
-    print(f"{LINE} {text}", flush=True)
+    # One write: lines of processes and threads that speak at once must not run into one another.
+    sys.stdout.write(f"{LINE} {text}\n")
+    sys.stdout.flush()
 
 
 class Machine:
@@ -82,7 +84,8 @@ class Machine:
         if self.noted() == self.name:
             return
         try:
-            (self.job / "machine").write_text(self.name + "\n")
+            (self.job / "machine.part").write_text(self.name + "\n")
+            (self.job / "machine.part").replace(self.job / "machine")
         except OSError as error:
             say(
                 f"the job's folder cannot be written to ({error.strerror}): a restart will not take it up again"
