@@ -1,6 +1,7 @@
 """Seals a folder of data before it leaves this machine; what did not change is not sealed, and so not sent, again."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def seal_data(
             if cancelled():
                 raise SealError("sealing was cancelled; run it again, what is sealed is kept")
             files[name] = _seal(source / name, name, sealed, key)
+        os.sync()  # once for all of them: a wait a file would take minutes for ten thousand
         index = Index(owner=OWNER, files=files)
         mark = write_index(sealed, index, key)
     except OSError as error:
@@ -62,8 +64,10 @@ def _seal(path: Path, name: str, sealed: Path, key: SealKey) -> SealedFile:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     file = SealedFile(sha256=digest, bytes=path.stat().st_size, sealed=key.name_of(name, digest))
-    if not stored(sealed, file.sealed).is_file():
-        key.seal_file(path, stored(sealed, file.sealed))
+    there = stored(sealed, file.sealed)
+    # After a power cut a file may be there and empty; sealed, it is always longer than open.
+    if not there.is_file() or there.stat().st_size <= file.bytes:
+        key.seal_file(path, there)
     return file
 
 

@@ -48,9 +48,13 @@ class SealKey:
         return hmac.new(self._naming, message, hashlib.sha256).hexdigest()[:40]
 
     def seal_file(self, source: Path, target: Path) -> None:
-        """Write `target`, whole or not at all."""
+        """Write `target`, whole or not at all; the caller sees to it that it is on the disk (many files, one wait)."""
         with source.open("rb") as stream:
-            _write_whole(target, lambda out: pyrage.encrypt_io(stream, out, [self._identity.to_public()]))
+            _write_whole(
+                target,
+                lambda out: pyrage.encrypt_io(stream, out, [self._identity.to_public()]),
+                sync=False,
+            )
 
     def seal_bytes(self, data: bytes, target: Path) -> None:
         """The same for what is in memory."""
@@ -145,14 +149,15 @@ def _make(path: Path) -> None:
         Path(name).unlink()
 
 
-def _write_whole(target: Path, write: Any) -> None:
+def _write_whole(target: Path, write: Any, *, sync: bool = True) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:
             write(stream)
             stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                os.fsync(stream.fileno())
         Path(name).replace(target)
     except pyrage.EncryptError as error:
         raise SealError(f"{target} cannot be sealed: {error}; is the disk full?") from error

@@ -136,6 +136,7 @@ def test_killed_anywhere_in_a_push_leaves_a_whole_checkpoint(
     (place / "sealed" / ".torn.age.x.part").write_bytes(b"half")
     again = taken_up(tmp_path / "b", place, key)
     assert newest(again) == WEIGHTS + (b"2" if step in ("_write_clear", "sweep") else b"1")
+    assert again.notes == []
     save(again, 3)
     again.write_manifest(complete=False)
     assert verify_manifest(place) == []

@@ -1,5 +1,6 @@
 """Data is sealed once, and never names itself."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import pytest
 
 from infra.errors import SealError
 from infra.hosts.tree import local_tree
-from infra.seal import data as sealing
 from infra.seal.data import seal_data
 from infra.seal.folder import read_index, read_mark, stored
 from infra.seal.key import SealKey, seal_key
@@ -101,14 +101,24 @@ def test_no_data_is_told(key: SealKey, tmp_path: Path, make: bool, why: str) -> 
 
 
 def test_full_disk_is_told_and_leaves_nothing_half_written(
-    source: Path, key: SealKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, key: SealKey, tmp_path: Path
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("infra.seal.key.os.fsync", full)
-    with pytest.raises(SealError, match=r"cannot be written \(No space left on device\)"):
-        seal_data(source, tmp_path / "sealed", key)
+    (source / "images" / "PLANTED-0.png").write_bytes(bytes(300_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(SealError, match=r"cannot be sealed: .*; is the disk full\?"):
+            seal_data(source, tmp_path / "sealed", key)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [p for p in (tmp_path / "sealed").rglob("*") if p.is_file()] == []
-    assert sealing.OWNER == "data"
-    assert not stored(tmp_path / "sealed", "x").exists()
+
+
+def test_what_a_power_cut_left_empty_is_sealed_again(source: Path, key: SealKey, tmp_path: Path) -> None:
+    sealed = tmp_path / "sealed"
+    index = read_index(sealed, seal_data(source, sealed, key), key)
+    name, file = next(iter(index.files.items()))
+    stored(sealed, file.sealed).write_bytes(b"")
+    seal_data(source, sealed, key)
+    key.unseal_file(stored(sealed, file.sealed), tmp_path / "open", sha256=file.sha256)
+    assert (tmp_path / "open").read_bytes() == (source / name).read_bytes()

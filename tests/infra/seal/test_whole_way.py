@@ -171,7 +171,7 @@ def test_killed_run_opens_at_its_last_checkpoint(way: Way) -> None:
     assert differences(way.home / "cut") == []
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "missing", "key", "another"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "missing", "swap", "key", "another"])
 def test_what_cannot_be_opened_leaves_home_as_it_was(way: Way, tmp_path: Path, damage: str) -> None:
     bring_home(LocalHost(), str(way.host / "run"), tmp_path / "sealed-run")
     key, home = way.key, tmp_path / "run"
@@ -183,6 +183,8 @@ def test_what_cannot_be_opened_leaves_home_as_it_was(way: Way, tmp_path: Path, d
         victim.write_bytes(data[: len(data) // 2])
     elif damage == "missing":
         victim.unlink()
+    elif damage == "swap":  # with the smallest, which is as well sealed
+        victim.write_bytes(min(victim.parent.iterdir(), key=lambda p: p.stat().st_size).read_bytes())
     elif damage == "key":
         key = seal_key(tmp_path / "keys", "other")
     else:
@@ -196,6 +198,7 @@ def test_what_cannot_be_opened_leaves_home_as_it_was(way: Way, tmp_path: Path, d
         "flip": "cannot be unsealed: it is cut short, changed",
         "cut": "cannot be unsealed: it is cut short, changed",
         "missing": "is missing: the sealed folder is not whole",
+        "swap": "is not the file that the sealed index names",
         "key": "is sealed for another key than the one given",
         "another": "holds another run; move it away",
     }
