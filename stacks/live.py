@@ -1,19 +1,35 @@
 """A stack that is up, as the verbs look at it: its job, its run, its home."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.errors import EngineError
-from infra.hosts.host import Host, open_host
-from infra.jobs.job import Job, JobStatus, open_job
+from infra.errors import EngineError, HostGoneError
+from infra.hosts.host import Host
+from infra.hosts.local import LocalHost
+from infra.jobs.job import Job, JobStatus
+from infra.machines import open_machine, open_work
 from infra.runs.manifest import RECORD
+from infra.runs.pace import seconds_left_range
 from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
 from stacks.engine import engine_variables, stack_outputs
 from stacks.settings import read_stack_file
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at a job and its run."""
+
+    status: JobStatus
+    run: RunStatus
+    left_s: tuple[float, float] | None = None
+    """Seconds to the end, at the fastest and at the slowest recent pace."""
+    gone: str = ""
+    """Why its machine cannot be looked at any more; the figures are then those at home."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,15 +39,52 @@ class LiveStack:
     stack: str
     outputs: dict[str, Any]
     job: Job
-    host: Host
-    """Where the run is written."""
+    machine: Mapping[str, Any] | None
+    """What `open_machine` takes; None for this one."""
     run_path: str
 
-    def status(self) -> tuple[JobStatus, RunStatus]:
-        """How the job is, and how far its run."""
+    @property
+    def host(self) -> Host:
+        """Where the run is written, found anew: a pod's address changes when it starts again.
+
+        Raises:
+            HostGoneError: it is no more.
+        """
+        return open_machine(self.machine)
+
+    @property
+    def home(self) -> Path:
+        """Where the run is, or comes home to."""
+        return Path(self.outputs["home"])
+
+    @property
+    def pod(self) -> str | None:
+        """Name of the rented machine, on targets that rent one of ours."""
+        return str(self.machine["pod"]) if self.machine and "pod" in self.machine else None
+
+    @property
+    def lies_on_machine_alone(self) -> bool:
+        """Whether the run goes with its rented machine."""
+        return self.pod is not None and not (self.machine or {}).get("remains")
+
+    def look(self) -> Look:
+        """How the job is, and how far its run.
+
+        Raises:
+            InfraError: its machine cannot be reached now.
+        """
         status = self.job.status()
-        metrics = parse_metrics(self.host.read(f"{self.run_path}/metrics.jsonl") or b"")
-        return status, run_status(parse_record(self.host.read(f"{self.run_path}/{RECORD}")), metrics)
+        try:
+            run, left_s = _figures(self.host, self.run_path)
+        except HostGoneError as error:
+            run, _ = _figures(LocalHost(), str(self.home))
+            return Look(status=status, run=run, gone=str(error))
+        return Look(status=status, run=run, left_s=None if status.over else left_s)
+
+    def status(self) -> tuple[JobStatus, RunStatus]:
+        """See `look`."""
+        seen = self.look()
+        return seen.status, seen.run
 
 
 def open_stack(stack: str, *, folder: Path = PROJECT) -> LiveStack:
@@ -44,10 +97,16 @@ def open_stack(stack: str, *, folder: Path = PROJECT) -> LiveStack:
     variables = engine_variables(folder, target, os.environ)
     outputs = stack_outputs(folder, stack, variables)
     try:
-        run = outputs["run"]
-        job, host = open_job(outputs["where"]), open_host(run.get("host"))
+        run, job = outputs["run"], open_work(outputs["where"])
     except KeyError as error:
         raise EngineError(
             f"stack {stack} tells of no job; bring it up again: python -m stacks up {stack}"
         ) from error
-    return LiveStack(stack=stack, outputs=outputs, job=job, host=host, run_path=str(run["path"]))
+    return LiveStack(
+        stack=stack, outputs=outputs, job=job, machine=run.get("host"), run_path=str(run["path"])
+    )
+
+
+def _figures(host: Host, path: str) -> tuple[RunStatus, tuple[float, float] | None]:
+    metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
+    return run_status(parse_record(host.read(f"{path}/{RECORD}")), metrics), seconds_left_range(metrics)

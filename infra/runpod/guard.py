@@ -122,7 +122,7 @@ def _judge_pod(pod: Pod, leases: Sequence[Lease], now: datetime) -> Finding | No
         reason=reason,
         usd_per_h=pod.cost_usd_per_h,
         lease_until=until,
-        gpu=_gpu(pod),
+        gpu=gpu_name(pod),
         lease=lease,
         pod=pod,
     )
@@ -227,7 +227,8 @@ def _told(pod: Pod) -> datetime | None:
         return None
 
 
-def _gpu(pod: Pod) -> str:
+def gpu_name(pod: Pod) -> str:
+    """Its GPUs as people call them; empty for a CPU pod."""
     if pod.gpu_id is None:
         return ""
     name = pod.gpu_id.removeprefix("NVIDIA ").removeprefix("GeForce ")

@@ -1,35 +1,55 @@
 """python -m stacks watch: how far the job is, live."""
 
+import contextlib
 import json
 import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.errors import InfraError
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from stacks.live import LiveStack, Look
+
+RETRY_S = 5.0
+"""Between looks while its machine cannot be reached."""
+Show = Callable[[dict[str, Any]], None]
+Tell = Callable[[str], None]
 
 
 def watch(
     stack: options.Stack = "local",
     once: Annotated[bool, typer.Option("--once", help="Look once and leave.")] = False,
     interval_s: Annotated[float, typer.Option("--interval", min=0.2, help="Seconds between looks.")] = 2.0,
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            "--mirror/--no-mirror", help="Bring each checkpoint home where there is no volume to hold it."
+        ),
+    ] = True,
     as_json: options.Json = False,
 ) -> None:
-    """Follow a job to its end: state, step, speed, loss, memory, dollars, time left. Ctrl-C only stops looking."""
+    """Follow a job to its end: state, step, speed, loss, GPU, dollars, time left. Ctrl-C only stops looking."""
     from stacks.live import open_stack
+    from stacks.verbs.console import say
+    from stacks.verbs.watch_table import plain_line
 
     live = open_stack(stack)
     if as_json:
-        _each(live, once, interval_s, lambda rows: sys.stdout.write(json.dumps(rows) + "\n"))
+        _follow(live, once, interval_s, mirror, _json_line, lambda line: _json_line({"note": line}))
     elif sys.stdout.isatty() and not once:
-        _on_screen(live, interval_s)
+        _on_screen(live, interval_s, mirror)
     else:
-        _each(live, once, interval_s, _plain_line)
+        _follow(live, once, interval_s, mirror, lambda rows: say(plain_line(rows)), say)
 
 
-def rows_of(stack: str, status: Any, run: Any) -> dict[str, Any]:
+def rows_of(stack: str, look: "Look") -> dict[str, Any]:
     """One look as a row of figures, for people and programs alike."""
+    status, run = look.status, look.run
     return {
         "stack": stack,
         "state": status.state,
@@ -40,58 +60,93 @@ def rows_of(stack: str, status: Any, run: Any) -> dict[str, Any]:
     }
 
 
-def _each(live: Any, once: bool, interval_s: float, show: Any) -> None:
-    while True:
-        status, run = live.status()
-        show(rows_of(live.stack, status, run))
-        sys.stdout.flush()
-        if once or status.over:
-            return
-        time.sleep(interval_s)
+def what_next(live: "LiveStack", look: "Look") -> str:
+    """A line for people whose rented machine's job is over: how, and what there is to do."""
+    down, up = f"python -m stacks down {live.stack}", f"python -m stacks up {live.stack}"
+    outcome, reason = look.status.outcome, look.status.reason
+    if outcome == "done":
+        return f"the job is done; next: {down} (brings the run home, ends everything, gives the receipt)"
+    if look.status.state == "lost":
+        why = reason or look.gone
+        return f"{why}; next: {up} (goes on from its last checkpoint) or {down} (brings home what there is)"
+    if outcome == "failed":
+        return f"the job failed ({reason}); next: python -m stacks logs {live.stack}, then {up} or {down}"
+    return (
+        f"the job ended before it was done ({outcome}); next: {up} with a higher limit (goes on from its last "
+        f"checkpoint), or {down} (brings home what there is)"
+    )
 
 
-def _on_screen(live: Any, interval_s: float) -> None:
+def _follow(live: "LiveStack", once: bool, interval_s: float, mirror: bool, show: Show, tell: Tell) -> None:
+    with _pod_rows(live) as more:
+        home = _mirror(live, tell) if mirror and not once else None
+        lost = ""
+        seen = False
+        while True:
+            try:
+                look = live.look()
+            except InfraError as error:
+                if once or not seen:
+                    raise
+                if str(error) != lost:
+                    tell(f"cannot look now, trying on: {error}")
+                lost = str(error)
+                time.sleep(max(interval_s, RETRY_S))
+                continue
+            if lost:
+                tell("its machine answers again")
+            seen, lost = True, ""
+            show({**rows_of(live.stack, look), **(more(look) if more else {})})
+            if home is not None:
+                home.look(look)
+            # A copy of the end that failed is tried again for as long as its machine is there.
+            if once or look.gone or (look.status.over and (home is None or home.over)):
+                break
+            time.sleep(interval_s)
+    if home is not None and not home.over:
+        tell(f"WARNING: {live.home} is not the whole run: its machine went before the last copy")
+    if live.pod is not None and not once:
+        tell(what_next(live, look))
+
+
+@contextlib.contextmanager
+def _pod_rows(live: "LiveStack") -> Iterator[Callable[["Look"], dict[str, Any]] | None]:
+    if live.pod is None:
+        yield None
+        return
+    from stacks.verbs.watch_pod import PodRows
+
+    with PodRows(live.pod) as pod:
+        yield pod.rows
+
+
+def _mirror(live: "LiveStack", tell: Tell) -> Any:
+    if not live.lies_on_machine_alone:
+        return None
+    from stacks.verbs.watch_mirror import Mirror
+
+    return Mirror(live, tell)
+
+
+def _on_screen(live: "LiveStack", interval_s: float, mirror: bool) -> None:
     from rich.live import Live
 
-    with Live(refresh_per_second=4) as screen:
-        _each(live, False, interval_s, lambda rows: screen.update(_table(rows)))
+    from stacks.verbs.watch_table import Screen
+
+    screen = Screen()
+    with Live(screen, refresh_per_second=4) as shown:
+
+        def show(rows: dict[str, Any]) -> None:
+            screen.rows = rows
+            shown.refresh()
+
+        def tell(line: str) -> None:
+            screen.notes.append(line)
+            shown.refresh()
+
+        _follow(live, False, interval_s, mirror, show, tell)
 
 
-def _plain_line(rows: dict[str, Any]) -> None:
-    sys.stdout.write("  ".join(f"{name} {value}" for name, value in _cells(rows) if value != "-") + "\n")
-
-
-def _table(rows: dict[str, Any]) -> Any:
-    from rich.table import Table
-
-    table = Table(title=f"stack {rows['stack']}", show_header=False)
-    for name, value in _cells(rows):
-        table.add_row(name, value)
-    return table
-
-
-def _cells(rows: dict[str, Any]) -> list[tuple[str, str]]:
-    def number(key: str, form: str, unit: str = "") -> str:
-        return "-" if rows[key] is None else f"{rows[key]:{form}}{unit}"
-
-    total = f" of {rows['total_steps']}" if rows["total_steps"] else ""
-    epochs = f" of {rows['epochs']}" if rows["epochs"] else ""
-    state = rows["state"] if not rows["outcome"] else f"{rows['state']}: {rows['outcome']}"
-    return [
-        ("state", state if not rows["reason"] else f"{state} ({rows['reason']})"),
-        ("step", f"{rows['step']}{total}"),
-        ("epoch", f"{rows['epoch']}{epochs}"),
-        ("loss", number("loss", ".3f")),
-        ("AP50", number("ap50", ".3f")),
-        ("images/s", number("images_per_s", ".1f")),
-        ("memory", number("memory_gib", ".2f", " GiB")),
-        ("GPU", number("gpu_percent", ".0f", " %")),
-        ("spent", f"${rows['usd']:.2f} in {_clock(rows['seconds'])}"),
-        ("left", "-" if rows["seconds_left"] is None else _clock(rows["seconds_left"])),
-    ]
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def _json_line(rows: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(rows) + "\n")
+    sys.stdout.flush()
