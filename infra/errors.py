@@ -6,6 +6,7 @@ InfraError
 +-- HostError       a machine cannot be reached, or a command there failed
 |   +-- HostGoneError   it is no more: nobody will ever reach it again
 +-- JobError        a job did not start, failed, or cannot be found
++-- JournalError    a lease on this machine is damaged
 +-- RunHomeError    a run could not be brought home whole
 +-- SealError       sealed data or a sealed run cannot be opened, or not be made
 +-- PriceError      a price table is damaged, or a price list does not answer
@@ -36,6 +37,10 @@ class HostGoneError(HostError):
 
 class JobError(InfraError):
     """A job did not start, failed, or cannot be found."""
+
+
+class JournalError(InfraError):
+    """A lease that is written down on this machine cannot be read."""
 
 
 class RunHomeError(InfraError):

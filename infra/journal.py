@@ -5,14 +5,24 @@ One file a lease, so that a crash at any point spoils at most nothing: files are
 
 import json
 import os
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from infra.errors import JournalError
 from infra.state_folder import state_folder
 
+try:
+    import fcntl
+except ImportError:  # Windows: threads alone wait for each other there
+    fcntl = None  # type: ignore[assignment]
+
+_THREADS = threading.Lock()
 TIMES = ("rented_at", "lease_until", "ended_at")
 
 
@@ -70,18 +80,22 @@ class Journal:
 
     def write(self, lease: Lease) -> Lease:
         """Keep it, on the disk when this returns; the same name and hour of renting is the same lease."""
-        path = self._path(lease)
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        with unfinished.open("w") as stream:
-            json.dump(_plain(lease), stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
+        handle, unfinished = tempfile.mkstemp(dir=self._folder, suffix=".part")
+        try:
+            with os.fdopen(handle, "w") as stream:
+                json.dump(_plain(lease), stream, indent=1)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(unfinished).replace(self._path(lease))
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
         return lease
 
     def change(self, lease: Lease, **changes: Any) -> Lease:
-        """The lease with other values, kept."""
-        return self.write(replace(lease, **changes))
+        """The lease as it is on the disk by now, with these values; others may have learnt more of it meanwhile."""
+        with self._alone():
+            return self.write(replace(self._load(self._path(lease)) or lease, **changes))
 
     def drop(self, lease: Lease) -> None:
         """Forget one under which nothing was rented."""
@@ -110,16 +124,37 @@ class Journal:
     def _path(self, lease: Lease) -> Path:
         return self._folder / f"{lease.rented_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{lease.name}.json"
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Threads and processes change leases one after the other."""
+        with _THREADS, (self._folder / ".lock").open("w") as lock:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _read(self) -> Iterator[Lease]:
+        found = (self._load(path) for path in self._folder.glob("*.json"))
+        yield from (lease for lease in found if lease is not None)
+
+    def _load(self, path: Path) -> Lease | None:
+        """The lease of a file; None if it was dropped.
+
+        Raises:
+            JournalError: it is damaged.
+        """
         known = {one.name for one in fields(Lease)}
-        for path in self._folder.glob("*.json"):
-            try:
-                content = json.loads(path.read_text())
-            except FileNotFoundError:
-                continue  # dropped while we looked
+        try:
+            content = json.loads(path.read_text())
             values = {key: value for key, value in content.items() if key in known}
             times = {key: datetime.fromisoformat(values[key]) for key in TIMES if values.get(key)}
-            yield Lease(**{**values, **times})
+            return Lease(**{**values, **times})
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise JournalError(
+                f"{path} is damaged ({type(error).__name__}); look in the provider's console whether its machine lives, "
+                "then remove the file"
+            ) from error
 
 
 def _plain(lease: Lease) -> dict[str, Any]:

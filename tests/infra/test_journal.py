@@ -1,10 +1,12 @@
 """Leases: on the disk before anything is rented, and read back as they were."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.errors import JournalError
 from infra.journal import Journal, Lease
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -87,3 +89,27 @@ def test_a_write_that_is_cut_short_leaves_the_old_one(journal, monkeypatch) -> N
     with pytest.raises(OSError, match="No space"):
         journal.change(kept, id="pod1")
     assert journal.leases() == [kept]
+
+
+def test_what_others_learnt_meanwhile_is_kept(journal) -> None:
+    kept = journal.write(lease(id="a"))
+    journal.change(kept, exit_code=0)
+    journal.change(kept, ended_at=AT + timedelta(hours=1))  # of the lease as it was before
+    assert journal.newest(kept.account, kept.name).exit_code == 0
+
+
+def test_many_threads_lose_nothing(journal) -> None:
+    kept = journal.write(lease(id="a", spec={}))
+    fields = ("end_reason", "address", "host_key", "id")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: journal.change(kept, **{fields[n % 4]: f"{n}"}), range(80)))
+    last = journal.newest(kept.account, kept.name)
+    assert all(getattr(last, name).isdigit() for name in fields)
+    assert not list(journal._folder.glob("*.part"))
+
+
+def test_a_damaged_lease_is_one_line(journal) -> None:
+    journal.write(lease())
+    next(journal._folder.glob("*.json")).write_text("{")
+    with pytest.raises(JournalError, match="is damaged .* then remove the file"):
+        journal.leases()
