@@ -287,7 +287,7 @@ def test_a_pod_that_was_restarted_after_its_jobs_end_ends(tmp_path, provider, st
 
 def test_a_restarted_container_takes_its_job_up_again(tmp_path, provider, start, runs) -> None:
     """With the real job: it runs, all of it dies with the container, and it runs anew."""
-    script = f"echo run >>{tmp_path}/ran; env >{tmp_path}/env; exec sleep 60"
+    script = f"env >{tmp_path}/env; echo run >>{tmp_path}/ran; exec sleep 60"
     spec = DetachedSpec(
         folder=str(tmp_path / "job"), argv=("sh", "-c", script), cwd=str(tmp_path), stamp="s",
         variables={"SONARSTACK_RECIPE": "smoke"},
