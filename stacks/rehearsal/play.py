@@ -75,6 +75,7 @@ class Play:
 
         began = time.monotonic()
         code = self.way.run(verb, say)
+        self.told.look()
         done = self.promises.hold(
             f"{what or verb} succeeds", code == 0, f"code {code} after {time.monotonic() - began:.0f} s"
         )

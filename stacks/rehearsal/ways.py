@@ -15,6 +15,7 @@ from stacks.rehearsal.ground import PROJECT, STACK, Ground
 Choice = Literal["auto", "pulumi", "protocol"]
 Say = Callable[[str], None]
 LEAVES_WITHIN_S = 15.0
+CALM = ("--suppress-outputs", "--suppress-progress", "--suppress-permalink")
 LINKED = ("app", "images", "infra", "stacks", "__main__.py", "Pulumi.yaml", "pyproject.toml", "README.md")
 """What the engine and its program need of the project, as links in a folder of its own."""
 
@@ -55,8 +56,7 @@ class Engine:
             if code:
                 return code
             self._made = True
-        words = {"up": ["--skip-preview"], "refresh": ["--skip-preview"], "destroy": ["--skip-preview"]}[verb]
-        return self._pulumi([verb, "--yes", "--stack", STACK, *words], say)
+        return self._pulumi([verb, "--yes", "--skip-preview", "--stack", STACK, *CALM], say)
 
     def outputs(self) -> dict[str, Any]:
         """See `Way.outputs`."""

@@ -40,7 +40,7 @@ class Monitor(MockMonitor):
         self._steps, self._state = steps, state
         self._prefix = f"urn:pulumi:{stack}::{project}::"
         self._lock = threading.Lock()
-        self.refusal: EngineError | None = None
+        self.refusal: InfraError | None = None
         """The first; nothing is made after it."""
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -76,10 +76,10 @@ class Monitor(MockMonitor):
             property_needs={key: list(needs.urns) for key, needs in request.propertyDependencies.items()},
         )
         try:
-            refuse_others(request.type)
+            refuse_others(request.type, request.name)
             return self._steps.register(wanted)
         except InfraError as error:
-            self.refusal = EngineError(f"{request.name}: {error}")
+            self.refusal = error
             return None
 
 
@@ -101,8 +101,7 @@ def run_program(
     """Run a target's program to its end.
 
     Raises:
-        InfraError: the program's own refusal.
-        EngineError: the plugin's, the first of them.
+        InfraError: the program's own refusal, or the first of the plugin's.
     """
     # Pulumi keeps its settings in context variables: each run has a context of its own.
     contextvars.Context().run(_run, program, monitor, project, stack, say)

@@ -44,7 +44,8 @@ class Plugin:
         request = provider_pb2.CheckRequest(urn=urn, olds=olds, news=_told(inputs))
         failures = self._ask("Check", request).failures
         if failures:
-            raise PluginRefusedError("; ".join(f"{one.property} {one.reason}" for one in failures))
+            wrong = "; ".join(f"{one.property} {one.reason}" for one in failures)
+            raise PluginRefusedError(f"{_name(request)}{wrong}")
 
     def diff(self, old: Kept, inputs: Properties) -> Any:
         """A `DiffResponse`."""
@@ -102,7 +103,8 @@ class Plugin:
         try:
             return getattr(self._stub, verb)(request)
         except grpc.RpcError as error:
-            raise PluginRefusedError(error.details() or str(error.code()), _kept(error)) from error
+            text = error.details() or str(error.code())
+            raise PluginRefusedError(f"{_name(request)}{text}", _kept(error)) from error
 
 
 @contextmanager
@@ -151,6 +153,11 @@ def _cancelled_by_ctrl_c(plugin: Plugin) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _name(request: Any) -> str:
+    urn = getattr(request, "urn", "")
+    return f"{urn.rsplit('::', 1)[-1]}: " if urn else ""
 
 
 def _told(inputs: Properties) -> Any:

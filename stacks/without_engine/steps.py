@@ -135,7 +135,7 @@ class Steps:
         return found
 
 
-def refuse_others(token: str) -> None:
+def refuse_others(token: str, name: str) -> None:
     """Refuse resources that another provider makes.
 
     Raises:
@@ -143,7 +143,7 @@ def refuse_others(token: str) -> None:
     """
     if not token.startswith("sonarstack:"):
         raise InfraError(
-            f"{token} is another provider's resource, which only Pulumi's engine can make; get it: make engine"
+            f"{name}: {token} is another provider's resource, which only Pulumi's engine can make; get it: make engine"
         )
 
 
