@@ -22,7 +22,7 @@ from infra.runpod.training import CODE_EXCLUDES, PodTraining, PodTrainingArgs, R
 from stacks.configs import RunpodSettings
 from stacks.run_home import PROJECT, data_folder, home_of
 
-__all__ = ["deploy", "describe", "program_to_plan", "rates"]
+__all__ = ["deploy", "describe", "program_to_plan", "rates", "refuse_unprepared"]
 DISK_USD_PER_GIB_MONTH = 0.10
 VOLUME_USD_PER_GIB_MONTH = 0.07
 """Container disk, and network volume below 1 TB. Source: docs.runpod.io pods/pricing, read 2026-11-22."""
@@ -54,7 +54,7 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
     """
     data = data_folder(settings)
     if not pulumi.runtime.is_dry_run():
-        _refuse_unprepared()
+        refuse_unprepared(settings)
     for line in () if quiet else _warnings(settings):
         pulumi.log.warn(line)
     home = home_of(settings, stack)
@@ -142,7 +142,12 @@ def _job_digest(settings: RunpodSettings, data: Path | None) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _refuse_unprepared() -> None:
+def refuse_unprepared(settings: RunpodSettings) -> None:
+    """What would fail only after something is rented, or halfway.
+
+    Raises:
+        SettingsError: no key, a program is missing, no data.
+    """
     if not os.environ.get("RUNPOD_API_KEY"):
         raise SettingsError(NO_KEY)
     lacking = [program for program in ("ssh", "ssh-keygen", "rsync") if shutil.which(program) is None]
@@ -151,6 +156,7 @@ def _refuse_unprepared() -> None:
             f"{', '.join(lacking)} not found on this machine; code goes to the pod by SSH: install openssh-client "
             "and rsync"
         )
+    data_folder(settings)
 
 
 def _warnings(settings: RunpodSettings) -> list[str]:
@@ -183,12 +189,12 @@ def program_to_plan(settings: RunpodSettings, stack: str) -> tuple[Callable[[], 
     """The program for a look at it, and what `up` would refuse on this machine as it is now."""
     warnings = []
     try:
-        _refuse_unprepared()
+        refuse_unprepared(settings)
     except SettingsError as error:
         warnings.append(f"up would refuse: {error}")
     try:
         data_folder(settings)
     except SettingsError as error:
-        warnings.append(f"up would refuse: {error}")
+        warnings = list(dict.fromkeys([*warnings, f"up would refuse: {error}"]))
         settings = settings.model_copy(update={"data_url": "app/config/environments"})
     return lambda: deploy(settings, stack, quiet=True), [*warnings, *_warnings(settings)]
