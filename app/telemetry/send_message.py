@@ -20,6 +20,7 @@ def main() -> int:
     except ImportError:
         return APPRISE_MISSING
     asked = json.load(sys.stdin)
+    answer, sys.stdout = sys.stdout, sys.stderr  # what a plug-in prints is no answer
 
     def send(address: str) -> bool:
         client = apprise.Apprise()
@@ -28,11 +29,10 @@ def main() -> int:
     pool = ThreadPoolExecutor(len(asked["addresses"]))
     sent = [pool.submit(send, address) for address in asked["addresses"]]
     done, _ = wait(sent, timeout=asked["within_s"])
-    sys.stdout.write(json.dumps([s in done and s.exception() is None and s.result() for s in sent]))
+    answer.write(json.dumps([s in done and s.exception() is None and s.result() for s in sent]))
+    answer.flush()
     return 0
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)  # threads that still wait for a service must not keep this alive
+    os._exit(main())  # threads that still wait for a service must not keep this alive

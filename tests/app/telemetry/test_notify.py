@@ -113,3 +113,24 @@ def test_addresses_are_split_where_the_next_begins() -> None:
         "slack://A/B/C",
     )
     assert split_addresses(" , ") == ()
+
+
+def test_what_a_plug_in_prints_or_raises_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "apprise.py").write_text(
+        "import sys\n"
+        "class Apprise:\n"
+        "    def add(self, address):\n"
+        "        print(address)\n"
+        "        sys.stderr.write(address)\n"
+        "        if 'fails' in address: raise ValueError(address)\n"
+        "        return True\n"
+        "    def notify(self, **message):\n"
+        "        return True\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    notes = send(f"json://127.0.0.1:1/{TOKEN} json://127.0.0.1:1/fails/{TOKEN}")
+    assert len(notes) == 1
+    assert "through to address 2 (json);" in notes[0]
+    assert TOKEN not in notes[0] + "".join(capfd.readouterr())
