@@ -152,8 +152,8 @@ class Journal:
             return None
         except (ValueError, TypeError, AttributeError) as error:
             raise JournalError(
-                f"{path} is damaged ({type(error).__name__}); look in the provider's console whether its machine lives, "
-                "then remove the file"
+                f"{path} is damaged ({type(error).__name__}); see in the provider's console whether its machine "
+                "lives, then remove the file"
             ) from error
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from infra.runpod.describe import describe
 from infra.runpod.reader import USD as LOOK_USD
 from infra.runpod.spec import PodSpec
 from infra.runpod.training import CODE_EXCLUDES, PodTraining, PodTrainingArgs, Registry
+from infra.specs import TrainingJob
 from stacks.configs import RunpodSettings
 from stacks.run_home import PROJECT, data_folder, home_of
 
@@ -59,7 +61,7 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
         pulumi.log.warn(line)
     home = home_of(settings, stack)
     spec = _spec(settings, stack, home)
-    job = settings.job(data=settings.data_url)
+    job = _job(settings)
     training = PodTraining(
         "training",
         PodTrainingArgs(
@@ -79,12 +81,16 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
             trigger=settings.rerun,
             ready_minutes=settings.ready_minutes,
             secrets=_secrets(settings),
+            sealed=settings.is_sealed,
         ),
     )
     pod, ready, run = training.pod, training.ready, training.run
     for name in ("where", "home", "state", "outcome", "step", "log"):
         pulumi.export(name, getattr(run, name))
-    pulumi.export("run", {"path": run.run_path, "host": run.run_host})
+    pulumi.export(
+        "run",
+        {"path": run.run_path, "host": run.run_host, "seal": spec.stamp if settings.is_sealed else None},
+    )
     pulumi.export("target", settings.target)
     pulumi.export("pod", {"name": pod.id, "id": pod.pod_id, "gpu": pod.gpu, "dataCenter": pod.data_center})
     pulumi.export("priceUsdPerH", pod.price_usd_per_h)
@@ -117,6 +123,10 @@ def _spec(settings: RunpodSettings, stack: str, home: Path) -> PodSpec:
     )
 
 
+def _job(settings: RunpodSettings) -> TrainingJob:
+    return replace(settings.job(data=settings.data_url), sealed=settings.is_sealed)
+
+
 def _registry(settings: RunpodSettings) -> Registry | None:
     if settings.registry_username is None or settings.registry_password is None:
         return None
@@ -131,7 +141,7 @@ def _job_digest(settings: RunpodSettings, data: Path | None) -> str:
     """Another text for another job: code by content, data by names and sizes, since it may be large."""
     parts: list[Any] = [
         tree_digest(local_tree(PROJECT, CODE_EXCLUDES)),
-        sorted(settings.job(data=settings.data_url).variables().items()),
+        sorted(_job(settings).variables().items()),
         settings.train_arguments,
         settings.rerun,
     ]

@@ -24,11 +24,13 @@ class Upload(pulumi.CustomResource):
         exclude: Sequence[str] = (),
         machine: pulumi.Input[str] | None = None,
         goes_with_host: bool = False,
+        seal: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`host` is {"address": "ssh://user@host:port", "hostKey": "ssh-ed25519 ..." or None}, or a rented machine's.
 
-        Another `machine` under the same host gets the folder again; `goes_with_host` leaves its removal to the host's.
+        Another `machine` under the same host gets the folder again; `goes_with_host` leaves its removal to the host's;
+        `seal` names the stack whose key the files are encrypted for before they leave.
         """
         props = {
             "host": host,
@@ -37,6 +39,7 @@ class Upload(pulumi.CustomResource):
             "exclude": list(exclude),
             "machine": machine,
             "goesWithHost": goes_with_host or None,
+            "seal": seal,
         }
         computed = dict.fromkeys(("files", "bytes", "sha256"))
         super().__init__("sonarstack:index:Upload", name, {**props, **computed}, opts)
@@ -100,6 +103,7 @@ class TrainingRun(pulumi.CustomResource):
         machine: pulumi.Input[str] | None = None,
         terms: pulumi.Input[Mapping[str, Any]] | None = None,
         secrets: pulumi.Input[Mapping[str, str]] | None = None,
+        seal: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Either `where` tells of a job that something else starts, or `start` says what to start on `run_host`.
@@ -108,6 +112,7 @@ class TrainingRun(pulumi.CustomResource):
             machine: another one takes the job up again, where its machine lost it.
             terms: of a rented machine: leaseUntil, priceUsdPerH, account, stamp, run.
             secrets: variables that go over SSH into the job's memory, and nowhere else.
+            seal: stack whose key the run is encrypted for where it lies; it comes home open.
         """
         props = {
             "runPath": run_path,
@@ -121,6 +126,7 @@ class TrainingRun(pulumi.CustomResource):
             "machine": machine,
             "terms": terms,
             "secrets": None if secrets is None else pulumi.Output.secret(secrets),
+            "seal": seal,
         }
         computed = dict.fromkeys(("state", "outcome", "exitCode", "reason", "step", "log"))
         super().__init__("sonarstack:index:TrainingRun", name, {**props, **computed}, opts)

@@ -58,6 +58,8 @@ class PodTrainingArgs:
     ready_minutes: float | None
     secrets: pulumi.Input[dict[str, str]] | None
     """Variables that go over SSH into the job's memory."""
+    sealed: bool
+    """Whether data and run lie on the pod encrypted only."""
 
 
 class PodTraining(pulumi.ComponentResource):
@@ -98,11 +100,12 @@ class PodTraining(pulumi.ComponentResource):
             opts=first,
         )
         self.ready = PodReady(f"{name}-ready", pod=self.pod, ready_minutes=args.ready_minutes, opts=first)
+        seal = spec.stamp if args.sealed else None
         sent = [self._upload(f"{name}-code", args.code, f"{spec.folder}/code", CODE_EXCLUDES)]
         # Hours and price are the lease's, told at the start: another limit must not stop a job that runs.
         variables = {k: v for k, v in args.job.variables().items() if k not in LATE}
         if args.data is not None:
-            sent.append(self._upload(f"{name}-data", args.data, f"{spec.folder}/data", ()))
+            sent.append(self._upload(f"{name}-data", args.data, f"{spec.folder}/data", (), seal=seal))
             variables["SONARSTACK_DATA_URL"] = "../data"
         self.run = TrainingRun(
             f"{name}-run",
@@ -128,11 +131,14 @@ class PodTraining(pulumi.ComponentResource):
                 "run": spec.run,
             },
             secrets=args.secrets,
+            seal=seal,
             opts=pulumi.ResourceOptions(parent=self, depends_on=sent, delete_before_replace=True),
         )
         self.register_outputs({"home": args.home})
 
-    def _upload(self, name: str, source: str, target: str, exclude: tuple[str, ...]) -> Upload:
+    def _upload(
+        self, name: str, source: str, target: str, exclude: tuple[str, ...], *, seal: str | None = None
+    ) -> Upload:
         return Upload(
             name,
             host=self.ready.host,
@@ -141,6 +147,7 @@ class PodTraining(pulumi.ComponentResource):
             exclude=exclude,
             machine=self.ready.ready_pod_id,
             goes_with_host=True,
+            seal=seal,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
 

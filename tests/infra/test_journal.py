@@ -111,5 +111,5 @@ def test_many_threads_lose_nothing(journal) -> None:
 def test_a_damaged_lease_is_one_line(journal) -> None:
     journal.write(lease())
     next(journal._folder.glob("*.json")).write_text("{")
-    with pytest.raises(JournalError, match="is damaged .* then remove the file"):
+    with pytest.raises(JournalError, match=r"is damaged .* lives, then remove the file"):
         journal.leases()

@@ -14,8 +14,10 @@ from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.provider.terms import late_variables
-from infra.runs.home import bring_home
+from infra.runs.open_home import bring_home_open
 from infra.runs.status import parse_metrics, parse_record, run_status
+from infra.seal.key import seal_key
+from infra.state_folder import state_folder
 
 LOG_LINES = 20
 STARTS_WITHIN_S = 60.0
@@ -29,7 +31,7 @@ class TrainingRunTable:
     """The job is started by whatever `where` tells of, or here by `start` over SSH."""
 
     token = "sonarstack:index:TrainingRun"  # noqa: S105 a type, no secret
-    replaces = frozenset({"where", "start", "runPath", "runHost", "trigger"})
+    replaces = frozenset({"where", "start", "runPath", "runHost", "trigger", "seal"})
     computed = ("where", *OBSERVED)
 
     def check(self, inputs: Values) -> dict[str, str]:
@@ -76,7 +78,8 @@ class TrainingRunTable:
         """See `Table.update`: looks again, takes the job up where its machine lost it, and waits where asked."""
         job = open_work(outputs["where"])
         status = job.status()
-        if status.state == "lost" and inputs.get("start") and inputs.get("machine") != outputs.get("machine"):
+        if status.state == "lost" and inputs.get("start") and inputs.get("machine"):
+            # Its pod is another one, or was restarted without the secrets that only its owner has.
             restart_detached(open_machine(inputs["runHost"]), _spec(inputs))
             status = self._await(call, inputs, job)
         elif inputs.get("wait"):
@@ -88,10 +91,11 @@ class TrainingRunTable:
         """See `Table.delete`: stop with a checkpoint, bring the run home, verify; or stop the destroy."""
         try:
             with _stopped(call, inputs, outputs) as (host, job, status):
-                bring_home(
+                bring_home_open(
                     host,
                     inputs["runPath"],
                     Path(inputs["home"]),
+                    seal=inputs.get("seal"),
                     crashed=status.outcome == "failed",
                     cancelled=call.cancelled.is_set,
                 )
@@ -142,8 +146,14 @@ def _spec(inputs: Values) -> DetachedSpec:
     return spec_of(
         {**inputs["start"], "trigger": inputs.get("trigger")},
         late=late_variables(inputs.get("terms") or {}),
-        secret=inputs.get("secrets") or {},
+        secret={**(inputs.get("secrets") or {}), **_seal_variables(inputs)},
     )
+
+
+def _seal_variables(inputs: Values) -> dict[str, str]:
+    """Read at the moment of starting: the key is in no input and no state."""
+    stamp = inputs.get("seal")
+    return seal_key(state_folder() / "keys", str(stamp)).secret_variables() if stamp else {}
 
 
 def _observe(inputs: Values, job: Job, status: JobStatus, before: Values) -> Values:

@@ -7,13 +7,16 @@ from infra.hosts.tree import STAMP, local_tree, tree_digest
 from infra.hosts.upload import remove_upload, upload
 from infra.machines import is_gone, open_machine
 from infra.provider.table import Call, Made, Values, require
+from infra.seal.data import seal_data
+from infra.seal.key import seal_key
+from infra.state_folder import state_folder
 
 
 class UploadTable:
     """Content decides: another content is sent again, what is there already is not."""
 
     token = "sonarstack:index:Upload"  # noqa: S105 a type, no secret
-    replaces = frozenset({"host", "target"})
+    replaces = frozenset({"host", "target", "seal"})
     computed = ("files", "bytes", "sha256")
 
     def check(self, inputs: Values) -> dict[str, str]:
@@ -57,14 +60,23 @@ class UploadTable:
             remove_upload(open_machine(inputs["host"]), inputs["target"])
 
     def _send(self, call: Call, inputs: Values) -> Values:
-        receipt = upload(
-            open_machine(inputs["host"]),
-            Path(inputs["source"]),
-            inputs["target"],
-            exclude=inputs.get("exclude") or [],
+        source, exclude = Path(inputs["source"]), inputs.get("exclude") or []
+        host = open_machine(inputs["host"])
+        if not inputs.get("seal"):
+            receipt = upload(host, source, inputs["target"], exclude=exclude, cancelled=call.cancelled.is_set)
+            return {"files": receipt.files, "bytes": receipt.bytes, "sha256": receipt.sha256}
+        stamp = str(inputs["seal"])
+        sealed = state_folder() / "sealed" / stamp
+        seal_data(
+            source,
+            sealed,
+            seal_key(state_folder() / "keys", stamp),
+            exclude=exclude,
             cancelled=call.cancelled.is_set,
         )
-        return {"files": receipt.files, "bytes": receipt.bytes, "sha256": receipt.sha256}
+        receipt = upload(host, sealed, inputs["target"], cancelled=call.cancelled.is_set)
+        # What lies there has other digests: a change is one of what lies here, open.
+        return {"files": receipt.files, "bytes": receipt.bytes, "sha256": _digest(source, inputs)}
 
 
 def _digest(source: Path, inputs: Values) -> str:
