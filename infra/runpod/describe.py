@@ -45,7 +45,12 @@ def _registry(inputs: Mapping[str, Any]) -> Facts:
 
 
 def _upload(inputs: Mapping[str, Any]) -> Facts:
-    return [f"{inputs.get('source')} -> pod:{inputs.get('target')}", "host key pinned", "verified by sha256"]
+    sealed = ["encrypted (age) before it leaves this machine"] if inputs.get("seal") else []
+    return [
+        f"{inputs.get('source')} -> pod:{inputs.get('target')}",
+        "host key pinned",
+        "verified by sha256",
+    ] + sealed
 
 
 def _run(inputs: Mapping[str, Any]) -> Facts:
@@ -54,6 +59,8 @@ def _run(inputs: Mapping[str, Any]) -> Facts:
         "brought home by destroy: from the pod, else from the volume",
     ]
     facts.append("up waits for its end" if inputs.get("wait") else "up returns when it runs")
+    if inputs.get("seal"):
+        facts.append("lies there encrypted (age) only; open in the job's memory, and at home")
     if inputs.get("secrets"):
         facts.append("secrets go over SSH into the job's memory")
     return facts
