@@ -15,6 +15,7 @@ from stacks.verbs.prices import prices
 from stacks.verbs.pull import pull
 from stacks.verbs.reap import reap
 from stacks.verbs.rehearse import rehearse
+from stacks.verbs.ssh import ssh
 from stacks.verbs.up import up
 from stacks.verbs.watch import watch
 
@@ -24,7 +25,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Targets that train and detect: look at them before they cost, follow them, end them.",
 )
-for verb in (plan, compare, prices, up, watch, logs, pull, reap, rehearse, down, engine, pin):
+for verb in (plan, compare, prices, up, watch, ssh, logs, pull, reap, rehearse, down, engine, pin):
     cli.command()(verb)
 
 

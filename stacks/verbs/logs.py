@@ -1,11 +1,14 @@
 """python -m stacks logs: what the job wrote."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from stacks.live import LiveStack
 
 
 def logs(
@@ -17,10 +20,37 @@ def logs(
     from infra.jobs.job import follow_log, log_tail
     from stacks.live import open_stack
 
-    job = open_stack(stack).job
-    if not follow:
-        sys.stdout.write(log_tail(job, lines) + "\n")
+    live = open_stack(stack)
+    if live.pod is not None and _is_gone(live):
+        _tell_last(live, lines)
         return
-    for line in follow_log(job):
+    if not follow:
+        sys.stdout.write(log_tail(live.job, lines) + "\n")
+        return
+    for line in follow_log(live.job):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def _is_gone(live: "LiveStack") -> bool:
+    from infra.errors import HostGoneError
+
+    live.job.status()  # finds out, and writes it down, where nobody has yet
+    try:
+        _ = live.host
+    except HostGoneError:
+        return True
+    return False
+
+
+def _tell_last(live: "LiveStack", lines: int) -> None:
+    """The log went with the pod; the stack knows the lines that the last `up` or refresh saw."""
+    known = str(live.outputs.get("log") or "").splitlines()[-lines:]
+    sys.stderr.write(
+        f"pod {live.pod} is gone; these are the lines that the stack saw last, and the run's own figures come with "
+        f"`python -m stacks pull {live.stack}`\n"
+        if known
+        else f"pod {live.pod} is gone, and its log with it; its run: python -m stacks pull {live.stack}\n"
+    )
+    if known:
+        sys.stdout.write("\n".join(known) + "\n")

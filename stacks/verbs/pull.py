@@ -1,12 +1,20 @@
 """python -m stacks pull: the run, copied here and verified."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from infra.hosts.host import Host
+    from infra.jobs.job import JobStatus
+    from stacks.live import LiveStack
 
 
 def pull(
@@ -20,14 +28,14 @@ def pull(
     from stacks.verbs.console import say, say_json
 
     live = open_stack(stack)
-    status = live.job.status()
-    receipt = bring_home(
-        live.host,
-        live.run_path,
-        (to or Path(live.outputs["home"])).absolute(),
-        over=status.over,
-        crashed=status.outcome == "failed",
-    )
+    with _where_it_lies(live) as (host, status):
+        receipt = bring_home(
+            host,
+            live.run_path,
+            (to or live.home).absolute(),
+            over=status.over,
+            crashed=status.outcome == "failed",
+        )
     if as_json:
         say_json({**asdict(receipt), "state": status.state})
         return
@@ -36,3 +44,36 @@ def pull(
         say(f"note: {note}")
     if not status.over:
         say("the job still runs: what it writes from now on is not in this copy")
+
+
+@contextmanager
+def _where_it_lies(live: "LiveStack") -> Iterator[tuple["Host", "JobStatus"]]:
+    """The run's machine; of one that is gone its volume, through another, which tells how the job ended."""
+    from infra.errors import HostGoneError
+    from infra.jobs.detached import DetachedJob
+    from infra.machines import open_remains
+
+    status = live.job.status()
+    try:
+        host = live.host
+    except HostGoneError as error:
+        _say_cost(live, str(error))
+    else:
+        yield host, status
+        return
+    with open_remains(live.machine) as left:
+        job = DetachedJob(left, str(live.outputs["where"]["folder"]))
+        yield left, job.status()
+
+
+def _say_cost(live: "LiveStack", why: str) -> None:
+    """Before it costs; where programs read the output, beside it."""
+    if live.lies_on_machine_alone:
+        return  # there is no volume: the error of the look at it says so, and nothing is rented
+    from infra.runpod.reader import LEASE, USD
+
+    sys.stderr.write(
+        f"{why}; a CPU pod reads its volume: at most ${USD:.2f}, {LEASE.total_seconds() / 60:.0f} minutes, ended "
+        "after it\n"
+    )
+    sys.stderr.flush()

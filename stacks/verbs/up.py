@@ -1,7 +1,10 @@
 """python -m stacks up: the engine's up, with everything it needs in place."""
 
+import json
 import os
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -11,20 +14,39 @@ from stacks.verbs import options
 def up(
     stack: options.Stack = "local",
     set_: options.Set = None,
+    gpu_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gpu-type", metavar="NAME", help="GPU that would do, such as 'RTX 4090'; repeat for more."
+        ),
+    ] = None,
+    bid_price: Annotated[
+        float | None,
+        typer.Option("--bid-price", metavar="USD", help="Highest price per hour (sets maxUsdPerH)."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay to the job's end, and fail with it.")] = False,
     yes: options.Yes = False,
 ) -> None:
     """Bring a stack up: look at the settings and the money first, then make what is missing."""
+    from stacks.deploy import target_module
     from stacks.engine import engine_variables, run_engine
     from stacks.live import PROJECT
     from stacks.money import money_of
+    from stacks.receipts import RENTS, after_failure
     from stacks.settings import parse_words, read_stack_file
     from stacks.verbs.console import say
 
-    words = [*(set_ or []), *(["wait=true"] if wait else [])]
+    words = _words(set_, gpu_type, bid_price, wait=wait)
     settings = read_stack_file(PROJECT, stack, words)
-    money_of(settings)  # refused here, before the engine starts
+    worst = money_of(settings)  # refused here, before the engine starts
+    rents = settings.target in RENTS
+    if rents:
+        target_module(settings.target).refuse_unprepared(settings)
     variables = engine_variables(PROJECT, settings.target, os.environ)
+    if rents:
+        _look_at_account()
+    for line in worst.lines():
+        say(line)
     select = run_engine(
         PROJECT, ["stack", "select", "--create", stack, "--non-interactive"], variables, quiet=True
     )
@@ -36,5 +58,68 @@ def up(
     ask = ["--yes"] if yes else []
     done = run_engine(PROJECT, ["up", "--stack", stack, *ask, *changes], variables)
     if done.returncode:
+        for line in after_failure(stack, settings.target, "up"):
+            say(line)
         raise typer.Exit(done.returncode)
+    if rents:
+        _tell_machine(stack, variables)
     say(f"next: python -m stacks watch {stack} (how far it is), logs {stack} -f, pull {stack}, down {stack}")
+
+
+def rented_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
+    """What a stack that rents tells of its machine: price, deadline, ways in."""
+    pod = outputs.get("pod") or {}
+    price, until = outputs.get("priceUsdPerH") or 0, outputs.get("leaseUntil")
+    mark = "SIMULATED " if outputs.get("simulated") else ""
+    if outputs.get("podStatus") == "ENDED" or not pod or not until:
+        return [f"{mark}the pod has ended as planned; nothing was rented"]
+    return [
+        f"{mark}pod {pod.get('name')}: {pod.get('gpu')} in {pod.get('dataCenter') or 'the community cloud'}, "
+        f"${price:.2f} an hour",
+        f"deadline: {datetime.fromisoformat(until):%Y-%m-%d %H:%M %Z}; then it ends, whatever it does",
+        f"SSH: python -m stacks ssh {stack} (--print for the command itself)",
+        f"TensorBoard and Jupyter: python -m stacks ssh {stack} --forward",
+    ]
+
+
+def _words(
+    set_: Sequence[str] | None, gpus: Sequence[str] | None, bid_price: float | None, *, wait: bool
+) -> list[str]:
+    return [
+        *(set_ or []),
+        *([f"gpus={json.dumps(list(gpus))}"] if gpus else []),
+        *([f"maxUsdPerH={bid_price:g}"] if bid_price is not None else []),
+        *(["wait=true"] if wait else []),
+    ]
+
+
+def _look_at_account() -> None:
+    """A wrong key is refused here, and what has outlived its lease is told, before more is rented."""
+    from infra.runpod.account import open_account
+    from infra.runpod.reaper import look
+    from stacks.verbs.console import say
+
+    with open_account() as renter:
+        late = [one for one in look(renter) if one.action in ("end", "warn")]
+    if late:
+        say(
+            f"WARNING: {len(late)} of this project bill beyond their lease ({late[0].name} first): "
+            "python -m stacks reap --dry-run"
+        )
+
+
+def _tell_machine(stack: str, variables: Mapping[str, str]) -> None:
+    from infra.errors import InfraError
+    from infra.schedule import installed
+    from stacks.engine import stack_outputs
+    from stacks.live import PROJECT
+    from stacks.verbs.console import say
+
+    for line in rented_lines(stack, stack_outputs(PROJECT, stack, variables)):
+        say(line)
+    try:
+        guarded = bool(installed())
+    except InfraError:
+        guarded = False
+    if not guarded:
+        say("nothing ends it from outside yet, should it hang: python -m stacks reap --install")
