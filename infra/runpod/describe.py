@@ -50,7 +50,8 @@ def _upload(inputs: Mapping[str, Any]) -> Facts:
         f"{inputs.get('source')} -> pod:{inputs.get('target')}",
         "host key pinned",
         "verified by sha256",
-    ] + sealed
+        *sealed,
+    ]
 
 
 def _run(inputs: Mapping[str, Any]) -> Facts:

@@ -137,7 +137,7 @@ def test_a_change_of_the_job_replaces_it_the_old_one_first(plugin, tmp_path) -> 
 
 
 def test_a_run_is_looked_at_in_every_diff(plugin, tmp_path) -> None:
-    inputs = start(plugin, tmp_path, "sleep 4; echo bye")
+    inputs = start(plugin, tmp_path, "sleep 8; echo bye")
     made = create(plugin, RUN, inputs)
     assert decode(made.properties).values["state"] == "running"
 
@@ -149,9 +149,10 @@ def test_a_run_is_looked_at_in_every_diff(plugin, tmp_path) -> None:
         )
 
     assert diff().changes == provider_pb2.DiffResponse.DIFF_NONE
-    time.sleep(2)
-    answer = diff()
-    assert answer.changes == provider_pb2.DiffResponse.DIFF_SOME
+    deadline = time.monotonic() + 30
+    while (answer := diff()).changes != provider_pb2.DiffResponse.DIFF_SOME:
+        assert time.monotonic() < deadline, "its end was not noticed"
+        time.sleep(0.5)
     assert {"state", "outcome"} <= set(answer.diffs)
     assert not answer.replaces
     updated = plugin.stub.Update(
