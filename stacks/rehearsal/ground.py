@@ -63,6 +63,7 @@ class Ground:
             "PULUMI_HOME": str(self.folder / "pulumi"),
             "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(16),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_SUPPRESS_NEO_LINK": "true",
             "NO_COLOR": "1",
         }
 

@@ -15,7 +15,7 @@ from stacks.rehearsal.ground import PROJECT, STACK, Ground
 Choice = Literal["auto", "pulumi", "protocol"]
 Say = Callable[[str], None]
 LEAVES_WITHIN_S = 15.0
-CALM = ("--suppress-outputs", "--suppress-progress", "--suppress-permalink")
+CALM = ("--suppress-outputs", "--suppress-progress", "--suppress-permalink=true")
 LINKED = ("app", "images", "infra", "stacks", "__main__.py", "Pulumi.yaml", "pyproject.toml", "README.md")
 """What the engine and its program need of the project, as links in a folder of its own."""
 
