@@ -159,6 +159,18 @@ def test_a_failure_is_one_line_and_the_next_time_it_goes_on(image, fails, told) 
     assert image.prepare()[0] == 0
 
 
+def test_old_pins_are_not_taken_for_ready_after_new_ones_failed_half_way(image) -> None:
+    image.prepare()
+    pins = image.root / "code" / "requirements.txt"
+    old = pins.read_text()
+    pins.write_text(old + "another==1\n")
+    assert image.prepare(FAILS="--editable")[0] == 1
+    pins.write_text(old)
+    before = len(image.asked())
+    assert image.prepare()[0] == 0
+    assert len(image.asked()) == before + 2
+
+
 def test_an_environment_that_does_not_work_is_not_called_ready(image) -> None:
     (image.root / "code" / "app" / "__init__.py").write_text("import what_is_not_there\n")
     code, _, err = image.prepare()
