@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO
 
 from infra.errors import HostError
+from infra.hosts.far_tree import PARTIAL
 from infra.hosts.host import Host
 from infra.hosts.patience import patiently
 from infra.hosts.process import LOOK_S, CancelledError, TimedOutError, end_program, start_program
 from infra.hosts.refusal import UNVERIFIED, NoConnectionError
 from infra.hosts.ssh import NO_CONNECTION, SshHost
-from infra.hosts.tree import PARTIAL
 
 CUT = (10, 12, 30, 35, NO_CONNECTION)
 """Exit codes that tell of the connection (man rsync, EXIT VALUES); anything else will not mend itself."""

@@ -9,22 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from infra.errors import HostError
+from infra.hosts.far_tree import NO_FOLDER, NO_PROGRAM, PARTIAL, list_argv
 from infra.hosts.host import Host
 from infra.hosts.patience import patiently
 
 STAMP = ".sonarstack"
 """File that says an uploaded folder is ours; never part of its contents."""
-PARTIAL = ".sonarstack-partial"
-"""Folder in which a file that was cut waits to be gone on with; neither."""
-NO_FOLDER, NO_PROGRAM = 44, 46
-LIST = f"""CDPATH= cd -- "$1" 2>/dev/null || exit {NO_FOLDER}
-[ "$2" = clean ] && find . -name {PARTIAL} -prune -exec rm -rf {{}} +
-shift 2
-if command -v sha256sum >/dev/null 2>&1; then sum=sha256sum
-elif command -v shasum >/dev/null 2>&1; then sum='shasum -a 256'
-else exit {NO_PROGRAM}; fi
-find -L . -mindepth 1 \\( "$@" \\) -prune -o -type f -exec $sum {{}} +"""
-"""Prints `digest  ./path` a line; sha256sum on Linux, shasum on macOS."""
 SETTLED_S = 2.0
 """A file that changed later than this before it was hashed may change again with the same time stamp."""
 MOST_KNOWN = 500_000
@@ -72,16 +62,16 @@ def remote_tree(
     Raises:
         HostError: the host cannot be reached, has no program for sha256, or cannot read its files.
     """
-    names = [word for one in (STAMP, PARTIAL, *exclude) for word in ("-o", "-name", one)][1:]
-    argv = ["sh", "-c", LIST, "tree", folder, "clean" if clean else "keep", *names]
+    argv = list_argv(folder, (STAMP, PARTIAL, *exclude), clean=clean)
     done = patiently(lambda: host.run(argv, timeout_s=timeout_s, cancelled=cancelled), cancelled=cancelled)
     if done.code == NO_FOLDER:
         return None
     if done.code == NO_PROGRAM:
         raise HostError(f"{folder} on {host.address} cannot be checked; install sha256sum there")
     if done.code:
-        raise HostError(f"{folder} on {host.address} cannot be checked: {done.err}")
-    return dict(_entries(done.out.decode(errors="surrogateescape")))
+        said = "; ".join(done.err.splitlines()[:3]) or f"code {done.code}"
+        raise HostError(f"{folder} on {host.address} cannot be checked: {said}")
+    return dict(_entries(done.out))
 
 
 def tree_digest(tree: dict[str, str]) -> str:
@@ -122,13 +112,12 @@ def _walk(root: str, below: str, exclude: re.Pattern[str], above: tuple[str, ...
         raise _unreadable(folder, error) from error
 
 
-def _entries(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.split("\n"):
-        if not line:
-            continue
-        # A name with a backslash or line break is escaped, and its line begins with a backslash.
-        escaped = line.startswith("\\")
-        digest, _, name = line.removeprefix("\\").partition("  ")
+def _entries(out: bytes) -> Iterator[tuple[str, str]]:
+    whole = b"\0" in out
+    for line in filter(None, out.split(b"\0" if whole else b"\n")):
+        # Of a line, a name with a backslash or line break is escaped, and a backslash stands before the digest.
+        escaped = not whole and line.startswith(b"\\")
+        digest, _, name = os.fsdecode(line.removeprefix(b"\\") if escaped else line).partition("  ")
         if escaped:
             name = re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r"}.get(m[1], m[1]), name)
         yield name.removeprefix("./"), digest

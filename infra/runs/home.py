@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import RunHomeError
+from infra.hosts.far_tree import PARTIAL
 from infra.hosts.host import Host
 from infra.hosts.local import LocalHost
 from infra.hosts.rsync import copy, far_path, near_path
-from infra.hosts.tree import PARTIAL, local_tree, remote_tree, shown
+from infra.hosts.tree import local_tree, remote_tree, shown
 from infra.runs.manifest import NOT_LISTED, RECORD, differences, read_manifest
 
 

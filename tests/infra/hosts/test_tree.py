@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 
 from infra.errors import HostError
 from infra.hosts import tree
+from infra.hosts.far_tree import PARTIAL
 from infra.hosts.local import LocalHost
-from infra.hosts.tree import PARTIAL, STAMP, local_names, local_tree, remote_tree, tree_digest
+from infra.hosts.tree import STAMP, local_names, local_tree, remote_tree, tree_digest
 from tests.infra.hosts.proxy import flip_byte
 
 
@@ -74,13 +77,54 @@ def test_what_cannot_be_read_is_one_line(folder) -> None:
         local_tree(folder / "none")
 
 
+def only(folder: Path, *programs: str) -> str:
+    """A search path with these alone."""
+    folder.mkdir()
+    for name in programs:
+        # A python3 may be a wrapper that needs a shell of its own.
+        found = str(Path(sys.executable).resolve()) if name == "python3" else shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    return str(folder)
+
+
 def test_no_program_for_checksums_there(folder, monkeypatch, tmp_path) -> None:
-    (tmp_path / "bin").mkdir()
-    for name in ("sh", "find", "rm"):
-        (tmp_path / "bin" / name).symlink_to(f"/bin/{name}" if name != "find" else "/usr/bin/find")
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PATH", only(tmp_path / "bin", "sh", "find", "rm"))
     with pytest.raises(HostError, match="on local cannot be checked; install sha256sum there"):
         remote_tree(LocalHost(), str(folder))
+
+
+@pytest.mark.parametrize("programs", [("python3",), ("sha256sum",), ("shasum", "perl")])
+def test_every_program_tells_every_name_alike(folder, monkeypatch, tmp_path, programs) -> None:
+    if any(shutil.which(name) is None for name in programs):
+        pytest.skip(f"{' and '.join(programs)} not installed")
+    for name in (
+        "line\nbreak",
+        "back\\slash",
+        "back\\nslash",
+        "cr\rhere",
+        " lead",
+        "\u2028sep",
+        "-rf",
+        "two  spaces",
+    ):
+        (folder / name).write_text(name)
+    os.close(os.open(os.fsencode(folder) + b"/not-utf8-\xff", os.O_CREAT | os.O_WRONLY))
+    monkeypatch.setenv("PATH", only(tmp_path / "bin", "sh", "find", "rm", *programs))
+    assert remote_tree(LocalHost(), str(folder)) == local_tree(folder)
+    (tmp_path / "empty").mkdir()
+    assert remote_tree(LocalHost(), str(tmp_path / "empty")) == {}
+
+
+@pytest.mark.parametrize("program", ["python3", "sha256sum"])
+def test_what_cannot_all_be_read_there_is_an_error_and_no_shorter_table(
+    folder, monkeypatch, tmp_path, program
+) -> None:
+    (folder / "round").symlink_to(".")
+    monkeypatch.setenv("PATH", only(tmp_path / "bin", "sh", "find", "rm", program))
+    with pytest.raises(HostError, match=r"cannot be checked: .*[fF]ile system loop") as told:
+        remote_tree(LocalHost(), str(folder))
+    assert "\n" not in str(told.value)
 
 
 def test_a_known_file_is_not_read_again_and_a_changed_one_is(folder, monkeypatch) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from infra.errors import HostError
+from infra.hosts.far_tree import PARTIAL
 from infra.hosts.process import CancelledError
 from infra.hosts.ssh import SshHost
-from infra.hosts.tree import PARTIAL, STAMP, local_tree, remote_tree, tree_digest
+from infra.hosts.tree import STAMP, local_tree, remote_tree, tree_digest
 from infra.hosts.upload import remove_upload, upload
 from tests.infra.hosts.proxy import REPOSITORY, flip_byte, wait_until
 

@@ -10,8 +10,9 @@ import psutil
 import pytest
 
 from infra.errors import HostError, RunHomeError
+from infra.hosts.far_tree import PARTIAL
 from infra.hosts.process import CancelledError
-from infra.hosts.tree import PARTIAL, local_tree
+from infra.hosts.tree import local_tree
 from infra.runs.home import bring_home
 from infra.runs.manifest import differences
 from tests.infra.hosts.conftest import far, host, line
@@ -118,7 +119,7 @@ def test_cancel_ends_a_pull_in_the_middle_and_keeps_what_has_arrived(far, line, 
 
 
 def test_cancel_ends_the_check_too(far, line, run, home, monkeypatch) -> None:
-    monkeypatch.setattr("infra.hosts.tree.LIST", "sleep 60")
+    monkeypatch.setattr("infra.hosts.far_tree.LIST", "sleep 60")
     started = time.monotonic()
     with pytest.raises(CancelledError, match="was cancelled"):
         bring_home(far, str(run), home, cancelled=lambda: time.monotonic() > started + 4.0)
