@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from infra.errors import InfraError, RunHomeError
 from infra.journal import Journal
 from infra.machines import open_work
 from infra.runpod.simulator.run import Simulator
@@ -19,8 +20,8 @@ from stacks.rehearsal.service import Told
 from stacks.rehearsal.ways import Way
 
 ENDS_ITSELF_WITHIN_S = 60.0
-PODS, VOLUMES = "/v2/pods", "/v2/network-volumes"
-MADE = 201
+PODS = "/v2/pods"
+WHOLE = "the run is home, whole and complete"
 
 
 @dataclass(kw_only=True)
@@ -36,6 +37,8 @@ class Play:
     promises: Promises = field(init=False)
     outputs: dict[str, Any] = field(init=False, default_factory=dict)
     receipt: dict[str, Any] = field(init=False, default_factory=dict)
+    seen_step: int = field(init=False, default=0)
+    """Before the host died."""
 
     def __post_init__(self) -> None:
         self.promises = Promises(self.say)
@@ -44,9 +47,12 @@ class Play:
         """All acts in turn; an act that cannot go on leads to the end, where the pod and the volume go."""
         worst_usd = self._plan()
         arm(self.simulator, self.fault)
-        if self._do("up") and self._train():
-            self._own_end()
-            self._nothing_new()
+        try:
+            if self._do("up") and self._train():
+                self._own_end()
+                self._nothing_new()
+        except InfraError as error:
+            self.promises.hold("every look at it succeeds", False, str(error))
         self._destroy()
         self._settle(worst_usd)
 
@@ -93,6 +99,8 @@ class Play:
         if self.fault == "pod_dies" and not self._lose_the_pod():
             return False
         status, run = follow(self.outputs, self.say)
+        if self.fault == "pod_dies":
+            self._went_on()
         made = len(self._gpu_pods())
         trouble = trouble_of(self.fault)
         self.promises.hold(
@@ -110,17 +118,23 @@ class Play:
         before, run = follow(self.outputs, self.say, until=self._has_checkpoint)
         if before.over:
             return self.promises.hold("the host dies in the middle", False, "the job was over before")
+        self.seen_step = run.step
         self.simulator.kill_pod(self.outputs["pod"]["id"])
         self.say(f"SIMULATED Runpod: the host of pod {self.outputs['pod']['id']} died")
         if not self._do("up", what="up, after the host died"):
             return False
-        went_on = re.findall(
-            r"resumed from .*step (\d+)", open_work(self.outputs["where"]).read_log().decode()
-        )
-        return self.promises.hold(
+        self._act("watch: the job on its second pod")
+        return True
+
+    def _went_on(self) -> None:
+        log = open_work(self.outputs["where"]).read_log().decode(errors="replace")
+        steps = re.findall(r"resumed from .*step (\d+)", log)
+        self.promises.hold(
             "the run goes on from its checkpoint",
-            bool(went_on) and int(went_on[-1]) > 0,
-            f"step {went_on[-1]}, last seen at step {run.step}" if went_on else "it did not",
+            bool(steps) and int(steps[-1]) > 0,
+            f"at step {steps[-1]}; the host died when step {self.seen_step} was the last seen"
+            if steps
+            else "it began anew",
         )
 
     def _has_checkpoint(self, run: RunStatus) -> bool:
@@ -167,12 +181,16 @@ class Play:
     def _verify(self, how: str) -> None:
         home = self.ground.home
         if not (home / MANIFEST).is_file():
-            self.promises.hold("the run is home and whole", False, f"no {MANIFEST} in {home}")
+            self.promises.hold(WHOLE, False, f"no {MANIFEST} in {home}")
             return
-        complete, files = read_manifest(home)
-        wrong = differences(home)
+        try:
+            complete, files = read_manifest(home)
+            wrong = differences(home)
+        except RunHomeError as error:
+            self.promises.hold(WHOLE, False, str(error))
+            return
         found = f"{len(files)} files as their manifest says, {how}" if not wrong else "; ".join(wrong[:3])
-        self.promises.hold("the run is home, whole and complete", complete and not wrong, found)
+        self.promises.hold(WHOLE, complete and not wrong, found)
 
     def _settle(self, worst_usd: float) -> None:
         self._act("receipt")
