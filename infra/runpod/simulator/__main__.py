@@ -45,8 +45,7 @@ def options() -> argparse.ArgumentParser:
 def main() -> int:
     told = options().parse_args()
     if told.assumptions:
-        for line in listing():
-            say(line)
+        sys.stdout.write("".join(f"SIMULATED {line}\n" for line in listing()))
         return 0
     folder = told.folder.absolute()
     settings = Settings(

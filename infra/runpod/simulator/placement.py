@@ -162,3 +162,23 @@ def _choose(free: Mapping[str, int], count: int, wished: bool) -> str:
     if not fitting:
         raise no_capacity()
     return fitting[0] if wished else max(fitting, key=lambda one: free[one])
+
+
+def edited_mounts(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """PATCH of mounts: the kind and the volume stay (Mounts of the contract).
+
+    Raises:
+        Problem: 400.
+    """
+    if "persistent" in new and "network" in new:
+        raise Problem(400, "mounts.persistent and mounts.network are mutually exclusive")
+    for kind, given in new.items():
+        if kind == "network" and not given:
+            raise Problem(400, "clearing mounts is not supported")
+        if not old.get(kind):
+            raise Problem(400, f"this pod was created without mounts.{kind}")
+        if kind == "network" and given[0]["volumeId"] != old[kind][0]["volumeId"]:
+            raise Problem(400, "the network volume of a pod cannot be changed")
+        if kind == "persistent" and given["size"] < old[kind]["size"]:
+            raise Problem(400, "mounts.persistent.size cannot be reduced")
+    return {**old, **new}

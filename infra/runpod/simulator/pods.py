@@ -105,7 +105,7 @@ class Pods:
         if "templateId" in body:
             raise missing("template")
         placement.check_container(self._state, body)
-        mounts = _edited_mounts(pod.mounts, body.get("mounts", {}))
+        mounts = placement.edited_mounts(pod.mounts, body.get("mounts", {}))
         resets = any(name in body for name in RESETS)
         if resets and pod.locked and body.get("locked", True):
             raise Problem(409, "pod is locked")
@@ -255,19 +255,3 @@ def _bewitch(pod: PodState, fault: Fault, now_s: float) -> None:
         pod.slow_s = fault.seconds
     else:
         pod.listed_from_s = now_s + fault.seconds
-
-
-def _edited_mounts(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """PATCH of mounts: the kind and the volume stay (Mounts of the contract)."""
-    if "persistent" in new and "network" in new:
-        raise Problem(400, "mounts.persistent and mounts.network are mutually exclusive")
-    for kind, given in new.items():
-        if kind == "network" and not given:
-            raise Problem(400, "clearing mounts is not supported")
-        if not old.get(kind):
-            raise Problem(400, f"this pod was created without mounts.{kind}")
-        if kind == "network" and given[0]["volumeId"] != old[kind][0]["volumeId"]:
-            raise Problem(400, "the network volume of a pod cannot be changed")
-        if kind == "persistent" and given["size"] < old[kind]["size"]:
-            raise Problem(400, "mounts.persistent.size cannot be reduced")
-    return {**old, **new}

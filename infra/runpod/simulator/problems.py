@@ -53,3 +53,13 @@ def missing(what: str) -> Problem:
 def no_capacity() -> Problem:
     """400, known by its words alone."""
     return Problem(400, NO_CAPACITY)
+
+
+def too_many(window: str, wait_s: int) -> Problem:
+    """429, with the seconds to wait; quotas as of the contract's example."""
+    headers = {
+        "Retry-After": str(wait_s),
+        "RateLimit": f'"minute";r=0;t={wait_s}, "hour";r=2800;t=1812, "day";r=49500;t=45012',
+        "RateLimit-Policy": '"minute";q=60;w=60, "hour";q=3000;w=3600, "day";q=50000;w=86400',
+    }
+    return Problem(429, f"rate limit exceeded for the {window} window", headers=headers)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from infra.runpod.simulator.answer import Answer, Request
 from infra.runpod.simulator.assumptions import follows
 from infra.runpod.simulator.faults import REQUEST_FAULTS, Fault
-from infra.runpod.simulator.problems import Problem, no_capacity
+from infra.runpod.simulator.problems import Problem, no_capacity, too_many
 from infra.runpod.simulator.routes import Route, find
 from infra.runpod.simulator.simulation import Seen, Simulation
 
@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
             elif fault.kind == "status":
                 raise Problem(fault.status, "a fault that was asked for")
             elif fault.kind == "too_many":
-                raise _too_many("minute", max(1, round(fault.seconds)))
+                raise too_many("minute", max(1, round(fault.seconds)))
             elif fault.kind == "no_capacity" and (self.command, path) == ("POST", "/v2/pods"):
                 raise no_capacity()
 
@@ -179,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
         self._by = "account" if pod_id is None else f"pod {pod_id}"
         self._headers, over, wait_s = sim.quota(key).take()
         if over is not None:
-            raise _too_many(over, wait_s)
+            raise too_many(over, wait_s)
         return pod_id
 
     @follows("pod-key-rights")
@@ -231,15 +231,6 @@ class Handler(BaseHTTPRequestHandler):
                 return
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
-
-
-def _too_many(window: str, wait_s: int) -> Problem:
-    headers = {
-        "Retry-After": str(wait_s),
-        "RateLimit": f'"minute";r=0;t={wait_s}, "hour";r=2800;t=1812, "day";r=49500;t=45012',
-        "RateLimit-Policy": '"minute";q=60;w=60, "hour";q=3000;w=3600, "day";q=50000;w=86400',
-    }
-    return Problem(429, f"rate limit exceeded for the {window} window", headers=headers)
 
 
 @follows("unknown-json")

@@ -103,6 +103,17 @@ def places(value: Any, path: tuple = ()) -> list[tuple]:
     return found
 
 
+def twisted(value: Any) -> list[Any]:
+    """The same kind of thing at the bounds that the contract has somewhere."""
+    if isinstance(value, bool) or value is None:
+        return [not value]
+    if isinstance(value, int):
+        return [0, 1, 2, 9, 10, 4096, 4097, float(value), -value]
+    if isinstance(value, str):
+        return ["", value.upper(), f"{value} ", value[:1]]
+    return [value * 2] if isinstance(value, list) else [{}]
+
+
 @st.composite
 def mutated(draw: st.DrawFn, valid: st.SearchStrategy[Any]) -> Any:
     """A body with one thing wrong, or perhaps not wrong at all."""
@@ -112,7 +123,10 @@ def mutated(draw: st.DrawFn, valid: st.SearchStrategy[Any]) -> Any:
     target = body
     for step in path:
         holder, last, target = target, step, target[step]
-    change = draw(st.sampled_from(["replace", "remove", "add"]))
+    change = draw(st.sampled_from(["replace", "remove", "add", "twist"]))
+    if change == "twist" and holder is not None:
+        holder[last] = draw(st.sampled_from(twisted(target)))
+        return body
     if change == "add" and isinstance(target, dict):
         target[draw(st.sampled_from(["bogus", "interruptible", "name", "gpu"]))] = draw(JUNK)
     elif change == "add" and isinstance(target, list):
@@ -148,6 +162,38 @@ def test_the_same_bodies_are_taken_as_by_the_contract(contract, schema: str) -> 
 
     agree()
     assert seen == {True, False}, "both verdicts must have been met"
+
+
+CONTAINER_OF = {"name": "n", "image": "i"}
+EDGES = [
+    *[("CreatePodRequest", {**CONTAINER_OF, "cpu": {"id": "c", "vcpuCount": n}}) for n in (1, 2)],
+    *[("CreatePodRequest", {**CONTAINER_OF, "gpu": {"id": "g", "count": n}}) for n in (0, 1, 1.0, 1.5, True)],
+    *[("CreatePodRequest", {**CONTAINER_OF, "disk": n}) for n in (0, 1)],
+    *[
+        ("CreatePodRequest", {**CONTAINER_OF, "mounts": {"persistent": {"size": n, "path": ""}}})
+        for n in (9, 10)
+    ],
+    *[
+        ("CreatePodRequest", {**CONTAINER_OF, "mounts": {"network": [{"volumeId": "v", "path": "p"}] * n}})
+        for n in (0, 1, 2)
+    ],
+    *[("CreatePodRequest", {"name": "n", "templateId": text}) for text in ("", "t")],
+    *[
+        ("CreateNetworkVolumeRequest", {"name": "n", "dataCenter": "d", "size": n})
+        for n in (9, 10, 4096, 4097)
+    ],
+    *[("UpdateNetworkVolumeRequest", {"size": n}) for n in (9, 10, 4096, 4097)],
+    *[("UpdatePodRequest", body) for body in ({}, {"name": ""}, {"templateId": ""}, {"gpu": {"id": "g"}})],
+]
+
+
+def test_at_the_bounds(contract) -> None:
+    verdicts = [
+        (contract_takes(contract, schema, body), not list(BODIES[schema][0](body, "$")), body)
+        for schema, body in EDGES
+    ]
+    assert [one for one in verdicts if one[0] != one[1]] == []
+    assert {one[0] for one in verdicts} == {True, False}
 
 
 def test_what_is_wrong_is_named() -> None:

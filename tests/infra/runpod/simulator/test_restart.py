@@ -88,6 +88,25 @@ def test_a_killed_simulator_finds_its_pods_again(tmp_path) -> None:
         second.end()
 
 
+def test_one_that_was_killed_before_it_wrote_down_that_a_pod_runs(tmp_path) -> None:
+    mark = f"4{time.time_ns() % 10**9}"
+    first = Program(tmp_path)
+    made = first.http.post("/pods", json={**POD, "args": f"sleep {mark}"}).json()
+    eventually(lambda: pids(mark))
+    first.end(signal.SIGKILL)
+    state = json.loads((tmp_path / "state.json").read_text())
+    state["pods"][made["id"]] |= {"status": "STARTING", "started_s": None}
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    second = Program(tmp_path)
+    try:
+        eventually(lambda: second.pod(made["id"])["status"] == "RUNNING")
+        eventually(lambda: len(pids(mark)) == 1)
+        second.http.delete(f"/pods/{made['id']}")
+    finally:
+        second.end()
+    assert not pids(mark)
+
+
 def test_one_that_ends_leaves_no_process_and_starts_its_pods_again(tmp_path) -> None:
     mark = f"5{time.time_ns() % 10**9}"
     first = Program(tmp_path, "--key", "K")
