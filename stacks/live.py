@@ -67,6 +67,12 @@ class LiveStack:
         """Whether the run goes with its rented machine."""
         return self.pod is not None and not (self.machine or {}).get("remains")
 
+    @property
+    def seal(self) -> str | None:
+        """Name of the key that opens the run; None for one that lies open."""
+        seal = self.outputs["run"].get("seal")
+        return None if seal is None else str(seal)
+
     def look(self) -> Look:
         """How the job is, and how far its run.
 

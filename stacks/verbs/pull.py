@@ -23,16 +23,17 @@ def pull(
     as_json: options.Json = False,
 ) -> None:
     """Copy a stack's run and verify it by its manifest; repeat to go on after a cut connection."""
-    from infra.runs.home import bring_home
+    from infra.runs.open_home import bring_home_open
     from stacks.live import open_stack
     from stacks.verbs.console import say, say_json
 
     live = open_stack(stack)
     with _where_it_lies(live) as (host, status):
-        receipt = bring_home(
+        receipt = bring_home_open(
             host,
             live.run_path,
             (to or live.home).absolute(),
+            seal=live.seal,
             over=status.over,
             crashed=status.outcome == "failed",
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from infra.errors import HostGoneError, InfraError
-from infra.runs.home import bring_home
+from infra.runs.open_home import bring_home_open
 
 if TYPE_CHECKING:
     from stacks.live import LiveStack, Look
@@ -43,8 +43,13 @@ class Mirror:
         if not seen.status.over and (newest is None or newest == self._newest):
             return
         over = seen.status.over
-        receipt = bring_home(
-            host, path, self._live.home, over=over, crashed=over and seen.status.outcome == "failed"
+        receipt = bring_home_open(
+            host,
+            path,
+            self._live.home,
+            seal=self._live.seal,
+            over=over,
+            crashed=over and seen.status.outcome == "failed",
         )
         self._newest, self.over = newest, over
         if receipt.began:

@@ -25,6 +25,7 @@ ASKED_EVERY_S = 15.0
 ANSWERS_WITHIN_S = 10.0
 MONEY = (
     "usd_per_h", "machines_usd", "lease_until", "lease_seconds_left", "pod_ended", "seconds_to_end", "forecast_usd",
+    "done_in_time",
 )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def _money(terms: PodTerms | None, look: "Look", now: datetime) -> dict[str, Any
 def to_the_end(
     left_s: tuple[float, float] | None, usd_per_h: float, spent_usd: float, lease_left_s: float | None
 ) -> dict[str, Any]:
-    """Seconds and dollars at the run's end, each as a range; its lease bounds both.
+    """Seconds and dollars at the run's end, each as a range bounded by the lease, and whether it is done within it.
 
     Args:
         left_s: of training, at the fastest and at the slowest pace; None where nothing can be said.
@@ -115,7 +116,7 @@ def to_the_end(
         lease_left_s: until the machine goes; None without a lease.
     """
     if left_s is None or lease_left_s is None or lease_left_s <= 0:
-        return {"seconds_to_end": None, "forecast_usd": None}
+        return {"seconds_to_end": None, "forecast_usd": None, "done_in_time": None}
     ahead = forecast(
         seconds_an_epoch=left_s,
         epochs=1,  # the rest of the run as one stretch
@@ -126,4 +127,5 @@ def to_the_end(
     return {
         "seconds_to_end": [round(3600 * ahead.hours_low, 1), round(3600 * ahead.hours_high, 1)],
         "forecast_usd": [round(spent_usd + ahead.usd_low, 4), round(spent_usd + ahead.usd_high, 4)],
+        "done_in_time": None if left_s[0] <= lease_left_s < left_s[1] else left_s[1] <= lease_left_s,
     }

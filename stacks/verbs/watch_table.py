@@ -96,6 +96,8 @@ def _money(rows: dict[str, Any]) -> list[tuple[str, str]]:
         else f"${usd:.2f} by all machines of this run, {clock(rows['seconds'])} of training"
     )
     left = "-" if ends is None else _range(clock(ends[0]), clock(ends[1]))
+    if rows["done_in_time"] is False:
+        left += ", NOT DONE BY THEN: its lease ends first"
     total = "-" if ahead is None else f"{_range(f'${ahead[0]:.2f}', f'${ahead[1]:.2f}')} by then"
     return [
         ("price", price),

@@ -27,7 +27,7 @@ from infra.jobs.job import JobStatus, ended
 from infra.journal import Journal
 from infra.runpod.client import RunpodClient
 from infra.runpod.simulator.run import Simulator, running
-from infra.runs import home
+from infra.runs import open_home
 from infra.runs.home import HomeReceipt
 from stacks import live as live_module
 from stacks.live import LiveStack
@@ -387,7 +387,7 @@ def gone(desk, tmp_path, monkeypatch):
         machine = {"pod": "p", **({"remains": {"dataCenter": "EU-RO-1"}} if volume else {})}
         made = LiveStack(
             stack="runpod", job=Job(JobStatus(state="lost", reason="gone")), machine=machine, run_path="/run",
-            outputs={"home": str(tmp_path / "home"), "where": where, "log": log},
+            outputs={"home": str(tmp_path / "home"), "where": where, "log": log, "run": {"seal": "mark"}},
         )  # fmt: skip
         monkeypatch.setattr(live_module, "open_stack", lambda _: made)
         return made
@@ -412,13 +412,13 @@ def test_pull_reads_the_volume_and_says_its_cost_first(gone, desk, monkeypatch) 
         order.append("rented")
         yield LocalHost()
 
-    def bring(host, path, to, *, over, crashed) -> HomeReceipt:
-        assert (over, crashed) == (True, False)
+    def bring(host, path, to, *, seal, over, crashed) -> HomeReceipt:
+        assert (seal, over, crashed) == ("mark", True, False)
         return HomeReceipt(home=str(to), files=1, bytes=1, began=True, complete=True)
 
     monkeypatch.setattr(machines, "open_remains", remains)
     monkeypatch.setattr(detached.DetachedJob, "status", lambda _: ended(80))
-    monkeypatch.setattr(home, "bring_home", bring)
+    monkeypatch.setattr(open_home, "bring_home_open", bring)
     gone()
     done = desk("pull", "runpod")
     assert done.returncode == 0, done.stderr

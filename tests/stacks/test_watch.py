@@ -74,10 +74,14 @@ def stack(tmp_path, monkeypatch):
 
     def make(*answers: object, pod: bool = True, volume: bool = True) -> LiveStack:
         machine = {"pod": POD, **({"remains": {"dataCenter": "EU-RO-1"}} if volume else {})} if pod else None
+        outputs = {"home": str(tmp_path / "home"), "run": {"seal": "mark"}}
         made = LiveStack(
-            stack="runpod", outputs={"home": str(tmp_path / "home")}, job=Job(*answers), machine=machine,
+            stack="runpod",
+            outputs=outputs,
+            job=Job(*answers),
+            machine=machine,
             run_path=str(tmp_path / "run"),
-        )  # fmt: skip
+        )
         write_run(tmp_path / "run", 20)
         monkeypatch.setattr(live_module, "open_stack", lambda _: made)
         return made
@@ -140,18 +144,19 @@ def test_a_pods_own_figures_come_from_the_service_now_and_then(stack, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("left_s", "lease_left_s", "seconds", "usd"),
+    ("left_s", "lease_left_s", "seconds", "usd", "done"),
     [
-        ((3600.0, 7200.0), 36000.0, [3600, 7200], [1.5, 2.5]),
-        ((3600.0, 7200.0), 5400.0, [3600, 5400], [1.5, 2.0]),  # the lease ends it
-        ((3600.0, 7200.0), 0.0, None, None),
-        (None, 5400.0, None, None),
-        ((3600.0, 7200.0), None, None, None),
+        ((3600.0, 7200.0), 36000.0, [3600, 7200], [1.5, 2.5], True),
+        ((3600.0, 7200.0), 5400.0, [3600, 5400], [1.5, 2.0], None),  # perhaps the lease ends it
+        ((3600.0, 7200.0), 1800.0, [1800, 1800], [1.0, 1.0], False),
+        ((3600.0, 7200.0), 0.0, None, None, None),
+        (None, 5400.0, None, None, None),
+        ((3600.0, 7200.0), None, None, None, None),
     ],
 )
-def test_the_forecast_is_bounded_by_the_lease(left_s, lease_left_s, seconds, usd) -> None:
+def test_the_forecast_is_bounded_by_the_lease(left_s, lease_left_s, seconds, usd, done) -> None:
     told = to_the_end(left_s, 1.0, 0.5, lease_left_s)
-    assert told == {"seconds_to_end": seconds, "forecast_usd": usd}
+    assert told == {"seconds_to_end": seconds, "forecast_usd": usd, "done_in_time": done}
 
 
 def test_a_lost_connection_is_told_once_and_survived(stack) -> None:
@@ -198,14 +203,15 @@ def test_every_end_says_what_to_do(stack, status, words) -> None:
 
 
 class Home:
-    """Stands in for bring_home."""
+    """Stands in for bring_home_open."""
 
     def __init__(self, monkeypatch, *problems: Exception) -> None:
         self.calls: list[bool] = []
         self.problems = list(problems)
-        monkeypatch.setattr(watch_mirror, "bring_home", self)
+        monkeypatch.setattr(watch_mirror, "bring_home_open", self)
 
-    def __call__(self, host, path, home, *, over, crashed) -> HomeReceipt:
+    def __call__(self, host, path, home, *, seal, over, crashed) -> HomeReceipt:
+        assert seal == "mark"
         self.calls.append(over)
         if self.problems:
             raise self.problems.pop(0)
@@ -262,7 +268,7 @@ def test_the_last_copy_is_tried_until_the_machine_is_gone(stack, monkeypatch) ->
         raise RunHomeError("disk full")
 
     stack(RUNS, ended(0), volume=False)
-    monkeypatch.setattr(watch_mirror, "bring_home", dies)
+    monkeypatch.setattr(watch_mirror, "bring_home_open", dies)
     done = stacks("watch", "runpod", "--interval", "0.2")
     assert "is not the whole run: its machine went before the last copy" in done.stdout
 
@@ -283,12 +289,12 @@ def test_several_gpus_and_a_deadline_as_people_read_them() -> None:
         "pod": POD, "pod_status": "RUNNING", "pod_problem": None, "simulated": True, "gpu_name": "2 x RTX 4090",
         "gpus_percent": [93, 88], "gpus_memory_percent": [41, 40], "usd_per_h": 0.88, "machines_usd": 0.5,
         "lease_until": "2026-11-22T14:00:00+00:00", "lease_seconds_left": 7980.0, "pod_ended": None,
-        "seconds_to_end": [60.0, 3700.0], "forecast_usd": [0.51, 1.4],
+        "seconds_to_end": [60.0, 3700.0], "forecast_usd": [0.51, 1.4], "done_in_time": False,
     }  # fmt: skip
     told = dict(cells(rows))
     assert told["pod"] == "SIMULATED RUNNING, 2 x RTX 4090"
     assert told["GPU"] == "93 %, 88 % busy, 41 %, 40 % of its memory"
-    assert told["left"] == "1:00 to 1:01:40"
+    assert told["left"] == "1:00 to 1:01:40, NOT DONE BY THEN: its lease ends first"
     assert told["forecast"] == "$0.51 to $1.40 by then"
     assert told["deadline"] == "in 2:13:00, at 2026-11-22 14:00 UTC"
 
