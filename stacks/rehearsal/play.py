@@ -20,7 +20,7 @@ from stacks.rehearsal.service import Told
 from stacks.rehearsal.ways import Way
 
 ENDS_ITSELF_WITHIN_S = 60.0
-PODS = "/v2/pods"
+PODS = "/v2/pods/"
 WHOLE = "the run is home, whole and complete"
 
 
@@ -106,7 +106,7 @@ class Play:
         self.promises.hold(
             f"GPU pods rented: {trouble.gpu_pods}",
             made == trouble.gpu_pods,
-            f"{made}, the last in {self.outputs['pod']['dataCenter']} for ${self.outputs['priceUsdPerH']:g} an hour",
+            f"{made}, ${self._usd_per_h('pods'):.4f} an hour are running",
         )
         return self.promises.hold(
             "the job ends by itself, done",
@@ -119,8 +119,10 @@ class Play:
         if before.over:
             return self.promises.hold("the host dies in the middle", False, "the job was over before")
         self.seen_step = run.step
-        self.simulator.kill_pod(self.outputs["pod"]["id"])
-        self.say(f"SIMULATED Runpod: the host of pod {self.outputs['pod']['id']} died")
+        # Asked of the service: a bad host may have been exchanged since the stack's outputs were told.
+        for pod in [one["id"] for one in self.simulator.meter()["pods"] if one["usd_per_h"]]:
+            self.simulator.kill_pod(pod)
+            self.say(f"SIMULATED Runpod: the host of pod {pod} died")
         if not self._do("up", what="up, after the host died"):
             return False
         self._act("watch: the job on its second pod")
@@ -148,7 +150,6 @@ class Play:
 
     def _own_end(self) -> None:
         self._act("the pod's own end")
-        pod = self.outputs["pod"]["id"]
         if self.fault == "key_refused":
             self.say("it may not: it bills until destroy, or `reap`, ends it")
             return
@@ -157,7 +158,7 @@ class Play:
         deadline = time.monotonic() + ENDS_ITSELF_WITHIN_S
         while self._usd_per_h("pods") and time.monotonic() < deadline:
             time.sleep(0.5)
-        ended = self.told.counted("DELETE", f"{PODS}/{pod}", by="pod")
+        ended = self.told.counted("DELETE", PODS, by="pod", status=204)
         self.promises.hold(
             "the pod ends itself with its own key",
             bool(ended) and not self._usd_per_h("pods"),
