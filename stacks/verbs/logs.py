@@ -50,7 +50,7 @@ def _tell_last(live: "LiveStack", lines: int) -> None:
         f"pod {live.pod} is gone; these are the lines that the stack saw last, and the run's own figures come with "
         f"`python -m stacks pull {live.stack}`\n"
         if known
-        else f"pod {live.pod} is gone, and its log with it; its run: python -m stacks pull {live.stack}\n"
+        else f"pod {live.pod} is gone, its log cannot be read any more; its run: python -m stacks pull {live.stack}\n"
     )
     if known:
         sys.stdout.write("\n".join(known) + "\n")

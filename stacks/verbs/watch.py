@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,8 +68,7 @@ def what_next(live: "LiveStack", look: "Look") -> str:
     if outcome == "done":
         return f"the job is done; next: {down} (brings the run home, ends everything, gives the receipt)"
     if look.status.state == "lost":
-        why = reason or look.gone
-        return f"{why}; next: {up} (goes on from its last checkpoint) or {down} (brings home what there is)"
+        return f"{reason or look.gone}; next: {up}, or {down} (brings home what there is)"
     if outcome == "failed":
         return f"the job failed ({reason}); next: python -m stacks logs {live.stack}, then {up} or {down}"
     return (
@@ -81,21 +81,23 @@ def _follow(live: "LiveStack", once: bool, interval_s: float, mirror: bool, show
     with _pod_rows(live) as more:
         home = _mirror(live, tell) if mirror and not once else None
         lost = ""
-        seen = False
+        last: Look | None = None
         while True:
             try:
                 look = live.look()
             except InfraError as error:
-                if once or not seen:
+                if once or last is None:
                     raise
                 if str(error) != lost:
                     tell(f"cannot look now, trying on: {error}")
                 lost = str(error)
                 time.sleep(max(interval_s, RETRY_S))
                 continue
-            if lost:
+            if lost and not look.gone:
                 tell("its machine answers again")
-            seen, lost = True, ""
+            if look.gone and last is not None and last.run.step > look.run.step:
+                look = replace(look, run=last.run)  # what was seen is more than what is at home
+            last, lost = look, ""
             show({**rows_of(live.stack, look), **(more(look) if more else {})})
             if home is not None:
                 home.look(look)

@@ -401,7 +401,10 @@ def test_logs_of_a_pod_that_is_gone_are_what_was_seen_last(gone, desk) -> None:
     assert done.stdout == "two\n"
     assert "pod p is gone; these are the lines that the stack saw last" in done.stderr
     gone()
-    assert "and its log with it; its run: python -m stacks pull runpod" in desk("logs", "runpod").stderr
+    assert (
+        "its log cannot be read any more; its run: python -m stacks pull runpod"
+        in desk("logs", "runpod").stderr
+    )
 
 
 def test_pull_reads_the_volume_and_says_its_cost_first(gone, desk, monkeypatch) -> None:

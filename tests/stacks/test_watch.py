@@ -182,9 +182,22 @@ def test_the_pods_end_is_told_with_what_to_do_and_the_figures_at_home(stack) -> 
     done = stacks("watch", "runpod")
     assert done.returncode == 0, done.stderr
     assert "step 12 of 100" in done.stdout
-    assert (
-        "pod x is gone; next: python -m stacks up runpod (goes on from its last checkpoint) or" in done.stdout
-    )
+    assert "pod x is gone; next: python -m stacks up runpod, or python -m stacks down runpod" in done.stdout
+
+
+def test_what_was_seen_before_the_pods_end_is_kept_where_home_has_less(stack, monkeypatch) -> None:
+    stack(RUNS, JobStatus(state="lost", reason="pod x is gone"))
+    looks = iter([LocalHost(), HostGoneError("pod x ended")])
+
+    def host(_: object) -> LocalHost:
+        one = next(looks)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    monkeypatch.setattr(live_module, "open_machine", host)
+    lines = stacks("watch", "runpod", "--interval", "0.2", "--json").stdout.splitlines()
+    assert [json.loads(line).get("step") for line in lines] == [20, 20, None]
 
 
 @pytest.mark.parametrize(
