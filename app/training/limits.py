@@ -13,7 +13,7 @@ RESERVE_FACTOR = 1.5
 """The next checkpoint or evaluation may be slower than the last."""
 RESERVE_MIN_S, RESERVE_MAX_S = 10.0, 600.0
 """The least stands for what has not been measured yet; the most keeps one slow mirror from costing a night."""
-RESERVE_SHARE = 0.1
+RESERVE_SHARE = 0.25
 """Of a limit that is short itself, no more than this is kept back."""
 
 

@@ -316,7 +316,7 @@ class _Training:
         self.progress.note(f"{reason}; exit code {int(code)}")
         if self.ended:
             return
-        self.notices.ended(code, reason, usd=self._spent())
+        self.notices.ended(code, reason, usd=self._spent(), step=self.session.position.step)
         if self.rest.claim(CLAIM_WITHIN_S):
             self._checkpoint()
         line = {"kind": "end", "code": int(code), "reason": reason, **self._costs()}
@@ -329,7 +329,7 @@ class _Training:
         self.watchdog.ending()
         self.progress.done()
         if code is not ExitCode.DONE:
-            self.notices.ended(code, reason, usd=self._spent())
+            self.notices.ended(code, reason, usd=self._spent(), step=self.session.position.step)
         self._checkpoint()
         best = self.run_folder.best_model if self.run_folder.best_model.exists() else None
         self.run_folder.append_metrics({"kind": "end", "code": int(code), "reason": reason, **self._costs()})

@@ -30,9 +30,13 @@ class Notices:
         lines = self._run.read_whole_metrics()
         return any(line.get("kind") == "notice" and line.get("max_usd") == max_usd for line in lines)
 
-    def ended(self, code: ExitCode, reason: str, *, usd: float) -> None:
-        """The run ends now; said before the last checkpoint, which may fail."""
-        self._send(STATES[code], reason, usd)
+    def ended(self, code: ExitCode, reason: str, *, usd: float, step: int = 0) -> None:
+        """The run ends now; said before the last checkpoint, which may fail.
+
+        Args:
+            step: where that is further than the figures that are written down.
+        """
+        self._send(STATES[code], reason, usd, step)
 
     def failed(self, error: Exception, *, usd: float) -> None:
         """The run ends with an error; of a sealed run its text is not told, it may name files."""
@@ -53,17 +57,17 @@ class Notices:
         self._run.append_metrics({"kind": "notice", "max_usd": self._limits.max_usd, **line})
         self._send(f"has spent {DOLLARS_SHARE:.0%} of its dollars", "still running", usd)
 
-    def _send(self, state: str, reason: str, usd: float) -> None:
+    def _send(self, state: str, reason: str, usd: float, step: int = 0) -> None:
         if not self._notifier:
             return
         name = "/".join(self._run.place.parts[-2:])
-        self._notifier.send(f"sonarstack: {name} {state}", self._body(name, state, reason, usd))
+        self._notifier.send(f"sonarstack: {name} {state}", self._body(name, state, reason, usd, step))
 
-    def _body(self, name: str, state: str, reason: str, usd: float) -> str:
+    def _body(self, name: str, state: str, reason: str, usd: float, step: int) -> str:
         lines = self._run.read_whole_metrics()
-        steps = [line for line in lines if line.get("kind") == "step"]
         ap50 = max((line["ap50"] for line in lines if line.get("ap50") is not None), default=None)
-        step, total = (steps[-1].get("step"), steps[-1].get("total_steps")) if steps else (0, None)
+        step = max(step, *(line.get("step", 0) for line in lines), 0)
+        total = max((line.get("total_steps", 0) for line in lines), default=0)
         of = "" if self._limits.max_usd is None else f" of {self._limits.max_usd:g}"
         counted = self._limits.price_usd_per_h > 0 or usd > 0
         return "\n".join(

@@ -40,8 +40,8 @@ def test_what_the_run_remembers_is_the_floor_of_what_was_spent() -> None:
         (Limits(max_hours=2.0), 0.0, 10.0),
         (Limits(max_hours=2.0), 40.0, 60.0),
         (Limits(max_hours=9.0), 4000.0, 600.0),
-        (Limits(max_hours=0.01), 40.0, 3.6),
-        (Limits(max_hours=2.0, max_usd=0.01, price_usd_per_h=1.0), 40.0, 3.6),
+        (Limits(max_hours=0.01), 40.0, 9.0),
+        (Limits(max_hours=2.0, max_usd=0.01, price_usd_per_h=1.0), 40.0, 9.0),
     ],
 )
 def test_reserve_is_measured_and_bounded(limits: Limits, measured_s: float, reserve_s: float) -> None:

@@ -41,6 +41,14 @@ def test_a_message_tells_run_state_step_ap_dollars_and_place(tmp_path: Path) -> 
         assert text in body
 
 
+def test_the_step_is_the_furthest_that_is_known(tmp_path: Path) -> None:
+    run, told = run_with_figures(tmp_path), Told()
+    Notices(run, told, LIMITS).ended(ExitCode.INTERRUPTED, "SIGTERM asked for a stop", usd=1.8, step=47)
+    Notices(run, told, LIMITS).ended(ExitCode.DONE, "all epochs done", usd=1.8)
+    assert ["Step: 47 of 100" in body for _, body in told.messages] == [True, False]
+    assert "Step: 40 of 100" in told.messages[1][1]
+
+
 def test_every_code_of_an_end_has_words() -> None:
     assert set(STATES) == set(ExitCode) - {ExitCode.FAILED, ExitCode.USAGE}
 
