@@ -82,7 +82,7 @@ def plan_reaping(
     """
     living = [pod for pod in pods if pod.status != GONE]
     found = [one for one in (_judge_pod(pod, leases, now) for pod in living) if one is not None]
-    ours = {one.name for one in found}
+    ours = {one.name for one in found} | {volume.name for volume in volumes}
     found += _judge_leases(ours, {pod.id for pod in living} | {volume.id for volume in volumes}, leases, now)
     on_the_way = {one.stamp for one in found if one.action == "keep" and not one.id}
     found += _judge_volumes(
@@ -153,6 +153,10 @@ def _judge_volumes(
     remove: bool,
 ) -> Iterator[Finding]:
     stamps = _volume_stamps(pods, leases)
+    # The answer to its create never came: a lease that was written before speaks of it.
+    stamps |= {
+        v.id: one.stamp for v in volumes for one in leases if _waits_for(one, v) and v.id not in stamps
+    }
     known = {one for one in (stamp, *stamps.values(), *(lease.stamp for lease in leases)) if one}
     names = {resource_name("runpod", one, "volume"): one for one in known}
     for volume in volumes:
@@ -177,8 +181,14 @@ def _judge_volumes(
             stamp=mine or names[volume.name],
             reason=costs,
             usd_per_h=month_usd(volume) / HOURS_A_MONTH,
-            lease=next((one for one in leases if one.kind == "volume" and one.id == volume.id), None),
+            lease=next((one for one in leases if one.id == volume.id or _waits_for(one, volume)), None),
         )
+
+
+def _waits_for(lease: Lease, volume: NetworkVolume) -> bool:
+    """Whether it was written for a volume of this name, whose id nobody has told yet."""
+    open_ = lease.kind == "volume" and not lease.id and lease.ended_at is None
+    return open_ and lease.name == volume.name
 
 
 def _volume_stamps(pods: Sequence[Pod], leases: Sequence[Lease]) -> dict[str, str]:

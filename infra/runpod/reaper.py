@@ -107,9 +107,13 @@ def _drop(renter: Renter, one: Finding) -> bool:
 
 
 def _claim(renter: Renter, one: Finding) -> bool:
-    """A lease whose answer was lost gets the id of the pod that came of it."""
-    if one.pod is not None and one.lease is not None and not one.lease.id:
+    """A lease whose answer was lost gets the id of what came of it."""
+    if one.lease is None or one.lease.id:
+        return False
+    if one.pod is not None:
         renter.lease_of(one.pod, one.lease)
+    elif one.kind == "volume" and one.id:
+        renter.journal.change(one.lease, id=one.id)
     return False
 
 

@@ -1,12 +1,10 @@
 """NetworkVolume: where data and runs lie; it outlives pods, and pins them to its data centre."""
 
-from datetime import UTC, datetime
-
 from infra.errors import SettingsError
 from infra.journal import Lease
 from infra.provider.table import Call, Made, Values, require
 from infra.runpod.account import open_account
-from infra.runpod.errors import OfferError, RefusedError
+from infra.runpod.errors import CancelledError, OfferError, RefusedError, RunpodError, ServiceError
 from infra.runpod.offers import Wish, rank_offers
 from infra.runpod.rent import Renter
 from infra.runpod.wire import NetworkVolume
@@ -36,8 +34,11 @@ class NetworkVolumeTable:
     def create(self, call: Call, inputs: Values) -> Made:
         """See `Table.create`; one of this name is taken up."""
         with open_account(call.cancelled) as renter:
-            volume = renter.client.volume_named(inputs["name"]) or _make(renter, inputs)
-            _write_lease(renter, inputs, volume)
+            volume = renter.client.volume_named(inputs["name"])
+            if volume is not None:
+                _claim(renter, inputs, volume)
+            else:
+                volume = _rent(renter, inputs)
             return Made(id=volume.id, outputs=_outputs(volume))
 
     def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
@@ -106,23 +107,40 @@ def _make(renter: Renter, inputs: Values) -> NetworkVolume:
     raise OfferError(refusal or "no data centre has both volumes and one of the GPUs; name other gpus")
 
 
-def _write_lease(renter: Renter, inputs: Values, volume: NetworkVolume) -> None:
-    """Storage has no end of its own: it is written down so that `reap` and the receipt know of it."""
-    if any(one.id == volume.id for one in renter.journal.leases(account=renter.client.address)):
-        return
-    renter.journal.write(
-        Lease(
-            cloud="runpod",
-            account=renter.client.address,
-            kind="volume",
-            name=volume.name,
-            stamp=str(inputs["stamp"]),
-            run=str(inputs["run"]),
-            rented_at=datetime.now(UTC),
-            lease_until=None,
-            price_usd_per_h=volume.size_gb * CEILING_USD_PER_GB_MONTH / HOURS_A_MONTH,
-            id=volume.id,
-        )
+def _rent(renter: Renter, inputs: Values) -> NetworkVolume:
+    """The lease first: whatever dies then, `reap` and the receipt know whose the volume is."""
+    lease = renter.journal.write(_lease(renter, inputs))
+    try:
+        volume = _make(renter, inputs)
+    except (ServiceError, CancelledError):
+        raise  # nobody knows whether it was made: the lease stays
+    except RunpodError:
+        renter.journal.drop(lease)
+        raise
+    renter.journal.change(lease, id=volume.id)
+    return volume
+
+
+def _claim(renter: Renter, inputs: Values, volume: NetworkVolume) -> None:
+    """One that is there gets the lease under which it was made, or one of its own."""
+    known = renter.journal.living(renter.client.address, volume.name)
+    if known is None or known.id not in ("", volume.id):
+        known = renter.journal.write(_lease(renter, inputs))
+    renter.journal.change(known, id=volume.id)
+
+
+def _lease(renter: Renter, inputs: Values) -> Lease:
+    """Storage has no end of its own."""
+    return Lease(
+        cloud="runpod",
+        account=renter.client.address,
+        kind="volume",
+        name=str(inputs["name"]),
+        stamp=str(inputs["stamp"]),
+        run=str(inputs["run"]),
+        rented_at=renter.now(),
+        lease_until=None,
+        price_usd_per_h=float(inputs["sizeGib"]) * CEILING_USD_PER_GB_MONTH / HOURS_A_MONTH,
     )
 
 

@@ -50,7 +50,14 @@ class PodTable:
                     **outputs,
                     "status": outputs.get("status") if outputs.get("status") == ENDED else GONE,
                 }
-            return {**outputs, "podId": pod.id, "status": pod.status, "priceUsdPerH": pod.cost_usd_per_h}
+            lease = renter.journal.living(renter.client.address, id_)
+            if pod.id == outputs.get("podId") and lease is not None and lease.id == pod.id:
+                return {**outputs, "status": pod.status, "priceUsdPerH": pod.cost_usd_per_h}
+            # Another one, rented by an `up` that was killed before it could tell: its lease is another too.
+            return {
+                **outputs,
+                **_outputs(renter, Rented(pod=pod, lease=renter.lease_of(pod, lease))),
+            }
 
     def imported(self, call: Call, id_: str) -> tuple[str, Values, Values] | None:
         """A pod of ours that no state knows, by its name or Runpod's id, with the inputs it was rented with."""
@@ -63,7 +70,7 @@ class PodTable:
             return told.name, spec_inputs(told), _outputs(renter, Rented(pod=pod, lease=lease))
 
     def moved(self, call: Call, id_: str, inputs: Values, outputs: Values) -> list[str]:
-        """See `Table.moved`: whether it vanished, stopped or broke since."""
+        """See `Table.moved`: whether it vanished, stopped, broke or became another one since."""
         if outputs.get("status") == ENDED:
             return []
         try:
@@ -72,7 +79,10 @@ class PodTable:
         except RunpodError:
             # A preview must not fail because the service is away; up, refresh and destroy will say so.
             return []
-        return ["status"] if pod is None or pod.status in ("EXITED", "ERROR") else []
+        if pod is None or pod.status in ("EXITED", "ERROR"):
+            return ["status"]
+        # Rented by an `up` that was killed before it could tell: what waits for it must wait anew.
+        return [] if pod.id == outputs.get("podId") else ["podId"]
 
     def update(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values:
         """See `Table.update`: a living pod is never edited, which would reset it; a lost one is rented again.
