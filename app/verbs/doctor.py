@@ -22,6 +22,8 @@ def doctor(
     loaded = load_settings(environment)
     checks = run_checks(device)
     values = flat_settings(loaded.settings)
+    if values["cloud.notify_url"]:
+        values["cloud.notify_url"] = "(set)"  # it may hold a token
     if as_json:
         settings = {k: {"value": v, "from": loaded.sources.get(k, "default")} for k, v in values.items()}
         say_json({"checks": [asdict(c) for c in checks], "settings": settings})

@@ -161,3 +161,11 @@ def test_shipped_weights_detect_in_torch_and_onnx_alike() -> None:
     (one,), (other,) = (r.detect(image, min_score=0.05) for r in (torch_runtime, onnx_runtime))
     assert len(one) == len(other)
     assert np.allclose(one.scores, other.scores, atol=0.02)
+
+
+def test_doctor_tells_that_a_message_address_is_set_and_not_which() -> None:
+    for words in (("doctor",), ("doctor", "--json")):
+        answer = run_app(*words, SONARSTACK_NOTIFY_URL="json://127.0.0.1:9/planted")
+        assert "cloud.notify_url" in answer.stdout
+        assert "(set)" in answer.stdout
+        assert "planted" not in answer.stdout + answer.stderr
