@@ -98,7 +98,7 @@ class Ground:
             "trainArguments": json.dumps(["--epochs", str(EPOCHS)]),
             "checkpointMinutes": CHECKPOINT_MINUTES,
             "home": str(self.home),
-            "gpus": json.dumps(["RTX 4090", "RTX 3090"]),
+            "gpus": json.dumps(["RTX 4090", "RTX A5000", "L4"]),
             "volumeGib": 10,
             "diskGib": 20,
             "workspace": str(self.allowed / "workspace"),
