@@ -1,6 +1,7 @@
 """Detached jobs: started once, found again, ended with their code, whatever dies when."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -56,27 +57,33 @@ def test_it_sees_its_variables_and_none_of_ours(tmp_path, monkeypatch) -> None:
     assert log_tail(job) == f'it\'s "$HOME"\n2nd||kept|{tmp_path}'
 
 
-def files_with(folder: Path, words: bytes) -> list[Path]:
-    return [p for p in folder.rglob("*") if p.is_file() and words in p.read_bytes()]
+def files_with(folder: Path, words: str) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and words.encode() in p.read_bytes()]
+
+
+def rooms_with(words: str) -> list[Path]:
+    """Folders of secrets in memory; other jobs have theirs there too."""
+    return [room for room in Path("/dev/shm").glob("sonarstack-*") if files_with(room, words)]
 
 
 def test_variables_are_in_no_list_of_processes_and_secret_ones_in_no_file(tmp_path) -> None:
+    hush = f"hush{secrets.token_hex(8)}"
     kinds = {
         "variables": {"SONARSTACK_GROUP": "plain-words"},
         "late": {"SONARSTACK_HOURS": "late-words"},
-        "secret": {"SONARSTACK_KEY": "hush'\nhush", "OTHER_KEY": "hush"},
+        "secret": {"SONARSTACK_KEY": f"it's\n{hush}", "OTHER_KEY": hush},
     }
     one = spec(tmp_path, 'echo "$SONARSTACK_GROUP|$SONARSTACK_HOURS|$SONARSTACK_KEY"; sleep 30', **kinds)
     job = start_detached(HOST, one)
-    wait_for(job, until=lambda s: log_tail(job).endswith("hush"), timeout_s=20)
-    assert log_tail(job) == "plain-words|late-words|hush'\nhush"
-    assert "hush" not in repr(one)
+    wait_for(job, until=lambda s: log_tail(job).endswith(hush), timeout_s=20)
+    assert log_tail(job) == f"plain-words|late-words|it's\n{hush}"
+    assert hush not in repr(one)
     listed = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    assert not [words for words in ("plain-words", "late-words", "hush") if words in listed]
+    assert not [words for words in ("plain-words", "late-words", hush) if words in listed]
     (tmp_path / "job" / "log").unlink()
-    assert not files_with(tmp_path, b"hush")
-    assert files_with(tmp_path, b"plain-words") == [tmp_path / "job" / "again"]
-    assert not list(Path("/dev/shm").glob("sonarstack-*"))
+    assert not files_with(tmp_path, hush)
+    assert not rooms_with(hush)
+    assert files_with(tmp_path, "plain-words") == [tmp_path / "job" / "again"]
     assert oct((tmp_path / "job").stat().st_mode)[-3:] == "700"
     assert oct((tmp_path / "job" / "again").stat().st_mode)[-3:] == "700"
 
@@ -85,15 +92,15 @@ def test_secrets_wait_in_memory_and_not_in_the_folder(tmp_path) -> None:
     """A wrapper that does nothing leaves what it was given where it was put."""
     if not Path("/dev/shm").is_dir():
         pytest.skip("no /dev/shm here")
-    one = spec(tmp_path, "true", secret={"SONARSTACK_KEY": "hush"})
+    hush = f"hush{secrets.token_hex(8)}"
+    one = spec(tmp_path, "true", secret={"SONARSTACK_KEY": hush})
     parts = (one.digest(), one.stamp, one.cwd, one.folder, "true", *one.argv)
     assert HOST.run(["sh", "-c", LAUNCH, "launch", *parts], data=one.launch_input()).code == 0
-    rooms = list(Path("/dev/shm").glob("sonarstack-*"))
+    rooms = rooms_with(hush)
     try:
-        assert not files_with(tmp_path, b"hush")
+        assert not files_with(tmp_path, hush)
         assert len(rooms) == 1
         assert oct(rooms[0].stat().st_mode)[-3:] == "700"
-        assert len(files_with(rooms[0], b"hush")) == 1
     finally:
         for room in rooms:
             shutil.rmtree(room)
