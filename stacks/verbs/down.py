@@ -25,6 +25,7 @@ def down(
     """Stop the job with a checkpoint, bring its run home, verify it, and remove everything; then the receipt."""
     from infra.errors import SettingsError
     from infra.provider.discard import DISCARD
+    from infra.runs.manifest import RECORD
     from stacks.engine import engine_variables, run_engine
     from stacks.live import PROJECT
     from stacks.receipts import RENTS, after_failure
@@ -48,7 +49,8 @@ def down(
             sys.stderr.write(f"{line}\n") if as_json else say(line)
         raise typer.Exit(done.returncode)
     if not as_json:
-        say(f"stack {stack} is down" + (f"; its run is in {home}" if home else ""))
+        there = home is not None and (Path(home) / RECORD).is_file()
+        say(f"stack {stack} is down" + (f"; its run is in {home}" if there else ""))
     receipt = None
     if settings.target in RENTS:
         receipt = _receipt(stack, settings, home, as_json=as_json)

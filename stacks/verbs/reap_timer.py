@@ -26,16 +26,23 @@ def install_timer(every_minutes: int, *, yes: bool) -> None:
     Raises:
         SettingsError: no key, or this machine has no timers.
     """
-    from infra.credentials import credentials_path, keep_credentials, read_credentials
+    from infra.credentials import credentials_path, forget_credentials, keep_credentials, read_credentials
+    from infra.errors import SettingsError
     from infra.schedule import install
     from stacks.verbs.console import say
 
     key = os.environ.get(KEY) or read_credentials().get(KEY) or _ask_key()
     if not yes and not _agreed(f"keep the API key in {credentials_path()}, for your eyes only?"):
         raise typer.Exit(1)
-    path = keep_credentials({KEY: key, **{name: os.environ[name] for name in KEPT if os.environ.get(name)}})
     timer = _timer(every_minutes)
-    by, notes = install(timer)
+    there_before = credentials_path().exists()
+    path = keep_credentials({KEY: key, **{name: os.environ[name] for name in KEPT if os.environ.get(name)}})
+    try:
+        by, notes = install(timer)
+    except SettingsError:
+        if not there_before:
+            forget_credentials()  # nothing would use it
+        raise
     say(f"installed: {by} runs `python -m stacks reap` every {every_minutes} minutes; its log is {timer.log}")
     say(f"the key lies in {path} (0600) and nowhere else; `reap --uninstall` removes both")
     for note in notes:

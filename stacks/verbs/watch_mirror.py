@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 from infra.errors import HostGoneError, InfraError
 from infra.runs.open_home import bring_home_open
+from infra.seal.folder import MARK
 
 if TYPE_CHECKING:
     from stacks.live import LiveStack, Look
 
 NEWEST = "checkpoints/latest.json"
+"""Another text with each checkpoint; of a sealed run its mark is."""
 
 
 class Mirror:
@@ -39,7 +41,7 @@ class Mirror:
 
     def _bring(self, seen: "Look") -> None:
         host, path = self._live.host, self._live.run_path
-        newest = host.read(f"{path}/{NEWEST}")
+        newest = host.read(f"{path}/{MARK if self._live.seal else NEWEST}")
         if not seen.status.over and (newest is None or newest == self._newest):
             return
         over = seen.status.over

@@ -69,12 +69,11 @@ def cells(rows: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _pod(rows: dict[str, Any]) -> str:
-    status = rows["pod_status"] or "not asked"
     mark = "SIMULATED " if rows["simulated"] else ""
-    parts = [f"{mark}{status}", *([rows["gpu_name"]] if rows["gpu_name"] else [])]
-    if rows.get("pod_ended"):
-        parts.append(f"ended: {rows['pod_ended']}")
-    elif rows["pod_problem"]:
+    if rows["pod_ended"]:
+        return f"{mark}ended: {rows['pod_ended']}"
+    parts = [f"{mark}{rows['pod_status'] or 'not asked'}", *([rows["gpu_name"]] if rows["gpu_name"] else [])]
+    if rows["pod_problem"]:
         parts.append(
             f"as of the last answer; {rows['pod_problem']}" if rows["pod_status"] else rows["pod_problem"]
         )

@@ -201,6 +201,14 @@ def test_installed_it_runs_with_what_was_kept_and_no_secret_stands_in_the_cronta
     assert machine("--uninstall", **theirs).stdout == "nothing was installed\n"
 
 
+def test_a_key_is_not_kept_where_no_timer_would_use_it(machine, tmp_path, monkeypatch) -> None:
+    timers = Timers(tmp_path / "cron", monkeypatch, cron=False)
+    done = machine("--install", "--yes", PATH=str(timers.bin), HOME=str(tmp_path / "cron"))
+    assert done.returncode == 2
+    assert "neither systemd for users nor cron" in done.stderr
+    assert not (machine.folder / "sonarstack/credentials").exists()
+
+
 def test_a_kept_key_never_goes_to_another_address(tmp_path) -> None:
     (tmp_path / "sonarstack").mkdir()
     kept = tmp_path / "sonarstack/credentials"

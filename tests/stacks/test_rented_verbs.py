@@ -193,6 +193,7 @@ def test_down_ends_with_the_receipt_kept_twice_and_the_key_forgotten(desk) -> No
     pod = rent(desk)
     folder = desk.folder / "runs" / "runpod"
     folder.mkdir(parents=True)
+    (folder / "run.json").touch()
     desk.outputs(home=str(folder))
     ends = f"from infra.runpod.account import open_account as o\nwith o() as r: r.give_back('{MARK}-d1', 'destroyed')"
     (desk.folder / "then").write_text(f'{sys.executable} -c "{ends}"\n')
@@ -200,6 +201,7 @@ def test_down_ends_with_the_receipt_kept_twice_and_the_key_forgotten(desk) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"pod {MARK}-d1 ({pod})" in done.stdout
     assert "forecast: at most $5.05, $0.00 by our clock; Runpod's bill:" in done.stdout
+    assert f"stack runpod is down; its run is in {folder}" in done.stdout
     assert "SIMULATED nothing of stack runpod is left that bills" in done.stdout
     told = json.loads((desk.folder / "runs/runpod.receipt.json").read_text())
     assert (told["clean"], [one["id"] for one in told["ended"]]) == (True, [pod])
@@ -214,6 +216,7 @@ def test_down_whose_engine_lied_is_no_success(desk) -> None:
     done = desk("down", "runpod", "--yes")
     assert done.returncode == 1
     assert "SIMULATED STILL BILLS:" in done.stdout
+    assert "its run is in" not in done.stdout
     assert pod in done.stdout
     assert "nothing of stack" not in done.stdout
     assert key_path(MARK).exists()
