@@ -72,9 +72,9 @@ def stack(tmp_path, monkeypatch):
 
     monkeypatch.setattr(live_module, "open_machine", host)
 
-    def make(*answers: object, pod: bool = True, volume: bool = True) -> LiveStack:
+    def make(*answers: object, pod: bool = True, volume: bool = True, seal: str | None = None) -> LiveStack:
         machine = {"pod": POD, **({"remains": {"dataCenter": "EU-RO-1"}} if volume else {})} if pod else None
-        outputs = {"home": str(tmp_path / "home"), "run": {"seal": "mark"}}
+        outputs = {"home": str(tmp_path / "home"), "run": {"seal": seal}}
         made = LiveStack(
             stack="runpod",
             outputs=outputs,
@@ -220,24 +220,30 @@ class Home:
 
     def __init__(self, monkeypatch, *problems: Exception) -> None:
         self.calls: list[bool] = []
+        self.seals: set[str | None] = set()
         self.problems = list(problems)
         monkeypatch.setattr(watch_mirror, "bring_home_open", self)
 
     def __call__(self, host, path, home, *, seal, over, crashed) -> HomeReceipt:
-        assert seal == "mark"
+        self.seals.add(seal)
         self.calls.append(over)
         if self.problems:
             raise self.problems.pop(0)
         return HomeReceipt(home=str(home), files=3, bytes=1, began=True, complete=over)
 
 
-def newest(stack, name: str) -> None:
-    (stack.folder / "run/checkpoints/latest.json").write_text(json.dumps({"name": name}))
+def newest(stack, name: str, file: str = "checkpoints/latest.json") -> None:
+    (stack.folder / "run" / file).write_text(json.dumps({"name": name}))
 
 
-def test_without_a_volume_each_new_checkpoint_comes_home_and_the_end_too(stack, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("seal", "file"), [(None, "checkpoints/latest.json"), ("sonarstack-x", "sealed.json")]
+)
+def test_without_a_volume_each_new_checkpoint_comes_home_and_the_end_too(
+    stack, monkeypatch, seal, file
+) -> None:
     home = Home(monkeypatch)
-    made = stack(RUNS, volume=False)
+    made = stack(RUNS, volume=False, seal=seal)
     told: list[str] = []
     mirror = watch_mirror.Mirror(made, told.append)
     assert "no network volume" in told[0]
@@ -245,9 +251,9 @@ def test_without_a_volume_each_new_checkpoint_comes_home_and_the_end_too(stack, 
     mirror.look(look)
     assert home.calls == []
     for name in ("step-1", "step-1", "step-2"):
-        newest(stack, name)
+        newest(stack, name, file)
         mirror.look(look)
-    assert home.calls == [False, False]
+    assert (home.calls, home.seals) == ([False, False], {seal})
     over = Look(status=ended(0), run=look.run)
     mirror.look(over)
     mirror.look(over)
