@@ -14,6 +14,10 @@ from infra.hosts.tree import local_tree, remote_tree, shown
 from infra.runs.manifest import NOT_LISTED, RECORD, differences, read_manifest
 
 
+OWN = ("checkpoints/", "sealed/")
+"""Folders in which a run replaces its own files as it goes on; nobody else's lie there."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomeReceipt:
     """What is at home now."""
@@ -113,6 +117,10 @@ def _compare(host: Host, path: str, home: Path, cancelled: Callable[[], bool]) -
     for left in list(home.rglob(PARTIAL)):
         shutil.rmtree(left)
     here = local_tree(home)
+    # An earlier copy of the run as it went on holds what the program has replaced since.
+    for name in here.keys() - there.keys():
+        if name.startswith(OWN) and name not in told:
+            (home / name).unlink()
     spoilt = [name for name in there if here.get(name) != there[name]]
     if not spoilt:
         return []

@@ -1,5 +1,6 @@
 """Brings a run home whether it lies there open or sealed; at home it is open either way."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,4 +34,7 @@ def bring_home_open(
     receipt = bring_home(host, path, sealed, over=over, crashed=crashed, cancelled=cancelled)
     if not receipt.began:
         return receipt
-    return unseal_run(sealed, home, seal_key(state_folder() / "keys", seal), strict=over and not crashed)
+    opened = unseal_run(sealed, home, seal_key(state_folder() / "keys", seal), strict=over and not crashed)
+    if over and not crashed:
+        shutil.rmtree(sealed)  # all of it is open beside it now, verified
+    return opened

@@ -74,6 +74,29 @@ def test_a_run_that_goes_on_is_copied_as_far_as_it_is(run, tmp_path) -> None:
     assert receipt.notes == ("1 files are newer than the manifest",)
 
 
+def test_a_run_that_was_copied_as_it_went_on_comes_home_whole_in_the_end(run, tmp_path) -> None:
+    home = tmp_path / "here"
+    bring_home(HOST, str(run), home, over=False)
+    (home / "notes.txt").write_text("mine")
+    (run / "checkpoints" / "step-1.pt").unlink()
+    (run / "checkpoints" / "step-2.pt").write_bytes(b"better weights")
+    seal(run)
+    with pytest.raises(RunHomeError, match=r"notes.txt is not in the manifest"):
+        bring_home(HOST, str(run), home)
+    assert (home / "notes.txt").exists(), "it is not the program's"
+    (home / "notes.txt").unlink()
+    bring_home(HOST, str(run), home)
+    assert [p.name for p in (home / "checkpoints").iterdir()] == ["step-2.pt"]
+
+
+def test_a_checkpoint_that_got_lost_over_there_stays_at_home(run, tmp_path) -> None:
+    home = tmp_path / "here"
+    bring_home(HOST, str(run), home)
+    (run / "checkpoints" / "step-1.pt").unlink()
+    bring_home(HOST, str(run), home)
+    assert differences(home) == []
+
+
 def test_another_run_at_home_is_not_overwritten(run, tmp_path) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "run.json").write_text('{"other": 1}')
