@@ -57,6 +57,8 @@ class Lease:
     address: str = ""
     """ssh://user@host:port, once it answered there."""
     host_key: str = ""
+    open_run: str = ""
+    """Path there of the run that its job writes, until it is home."""
     spec: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for, enough to ask for it again."""
 

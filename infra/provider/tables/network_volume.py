@@ -6,6 +6,7 @@ from infra.provider.table import Call, Made, Values, require
 from infra.runpod.account import open_account
 from infra.runpod.errors import CancelledError, OfferError, RefusedError, RunpodError, ServiceError
 from infra.runpod.offers import Wish, rank_offers
+from infra.runpod.open_runs import refuse_to_remove
 from infra.runpod.rent import Renter
 from infra.runpod.wire import NetworkVolume
 
@@ -76,6 +77,7 @@ class NetworkVolumeTable:
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
         """See `Table.delete`; what lies on it goes with it, after TrainingRun has brought the run home."""
+        refuse_to_remove(id_, call.variables)
         with open_account(call.cancelled) as renter:
             renter.client.delete_volume(id_)
             for lease in renter.journal.leases(account=renter.client.address):

@@ -7,6 +7,7 @@ from infra.runpod.account import open_account
 from infra.runpod.aftermath import how_it_ended
 from infra.runpod.errors import RunpodError
 from infra.runpod.offers import check_cost
+from infra.runpod.open_runs import refuse_to_end
 from infra.runpod.rent import Rented, Renter
 from infra.runpod.spec import SHAPE, camel, spec_from_inputs, spec_inputs, spec_of
 
@@ -105,6 +106,7 @@ class PodTable:
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
         """See `Table.delete`; every pod of this name, and proven gone."""
+        refuse_to_end(id_, call.variables)
         with open_account(call.cancelled) as renter:
             renter.give_back(id_, "destroyed")
             left = [pod for pod in renter.client.pods_named(id_) if pod.status != "TERMINATED"]

@@ -7,13 +7,14 @@ from typing import Any
 
 from infra.errors import HostError, HostGoneError, InfraError, RunHomeError
 from infra.hosts.host import Host
-from infra.jobs.detached import DetachedJob, DetachedSpec, restart_detached, start_detached
+from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, restart_detached, start_detached
 from infra.jobs.job import Job, JobStatus, log_tail, wait_for
 from infra.machines import is_gone, open_machine, open_remains, open_work, where_of_work
 from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.provider.terms import late_variables
+from infra.runpod.open_runs import expect_run, is_expected, pod_of, run_is_home
 from infra.runs.open_home import bring_home_open
 from infra.runs.status import parse_metrics, parse_record, run_status
 from infra.seal.key import seal_key
@@ -107,13 +108,33 @@ class TrainingRunTable:
                 raise RunHomeError(
                     f"{error}; nothing was destroyed. {DISCARD}=1 (or `stacks down --discard`) goes on without the run"
                 ) from error
+        run_is_home(pod_of(inputs.get("runHost")), inputs["runPath"])
 
     def _where(self, inputs: Values) -> dict[str, Any]:
         start = inputs.get("start")
         if not start:
             return dict(inputs["where"])
-        start_detached(open_machine(inputs.get("runHost")), _spec(inputs))
-        return where_of_work(inputs.get("runHost"), start["folder"])
+        machine, path = inputs.get("runHost"), inputs["runPath"]
+        where = where_of_work(machine, start["folder"])
+        try:
+            host = open_machine(machine)
+        except HostGoneError:
+            if not is_expected(pod_of(machine), path):
+                raise
+            return where  # an `up` that was killed had started it, and its pod has ended since
+        begun = is_expected(pod_of(machine), path)
+        # Before the start: an engine that dies during it has never heard of this job.
+        expect_run(pod_of(machine), path)
+        spec = _spec(inputs)
+        there = adopt(host, spec)
+        if there is not None and there.status().state == "lost":
+            restart_detached(host, spec)
+            return where
+        if there is None and begun:
+            # What such an engine left is another job by now: with its checkpoint it is taken up.
+            DetachedJob(host, start["folder"]).stop(float(inputs.get("stopGraceS") or GRACE_S))
+        start_detached(host, spec)
+        return where
 
     def _await(self, call: Call, inputs: Values, job: Job) -> JobStatus:
         timeout_s = call.timeout_s if inputs.get("wait") else FIRST_SECONDS_S

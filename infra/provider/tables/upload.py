@@ -7,6 +7,7 @@ from infra.hosts.tree import STAMP, local_tree, tree_digest
 from infra.hosts.upload import remove_upload, upload
 from infra.machines import is_gone, open_machine
 from infra.provider.table import Call, Made, Values, require
+from infra.runpod.open_runs import pod_of, refuse_to_end
 from infra.seal.data import seal_data
 from infra.seal.key import seal_key
 from infra.state_folder import state_folder
@@ -56,7 +57,10 @@ class UploadTable:
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
         """See `Table.delete`; what goes with its machine is not removed one by one."""
-        if not inputs.get("goesWithHost"):
+        if inputs.get("goesWithHost"):
+            # Of all that goes with a pod this is asked first: nothing is forgotten before somebody refuses.
+            refuse_to_end(pod_of(inputs["host"]), call.variables)
+        else:
             remove_upload(open_machine(inputs["host"]), inputs["target"])
 
     def _send(self, call: Call, inputs: Values) -> Values:

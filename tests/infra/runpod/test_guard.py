@@ -146,3 +146,12 @@ def test_nothing_is_ended_that_is_not_ours_or_still_has_its_lease(told, minutes,
     found = judge([one], leases=[lease(lease_until=NOW - HOUR)] if known else [])
     over = minutes <= 0 if minutes is not None else known
     assert (("end", "p1") in found) == ((told or known) and over)
+
+
+def test_a_volume_whose_answer_never_came_is_ours_by_the_lease_that_was_written_before() -> None:
+    unanswered = volume_lease(id="", rented_at=NOW - HOUR)
+    assert judge(volumes=[volume()], leases=[unanswered]) == [("keep", "v1")]
+    assert judge(volumes=[volume(name="another")], leases=[unanswered]) == [("drop", unanswered.name)]
+    assert judge(volumes=[volume()], leases=[replace(unanswered, ended_at=NOW)], stamp=STAMP) == [
+        ("warn", "v1")
+    ]
