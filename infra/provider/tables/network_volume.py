@@ -111,7 +111,10 @@ def _make(renter: Renter, inputs: Values) -> NetworkVolume:
 
 def _rent(renter: Renter, inputs: Values) -> NetworkVolume:
     """The lease first: whatever dies then, `reap` and the receipt know whose the volume is."""
+    unanswered = renter.journal.living(renter.client.address, str(inputs["name"]))
     lease = renter.journal.write(_lease(renter, inputs))
+    if unanswered is not None and not unanswered.id:
+        renter.journal.drop(unanswered)  # nothing came of it
     try:
         volume = _make(renter, inputs)
     except (ServiceError, CancelledError):
