@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -110,6 +110,8 @@ class Scenario:
     """Of the job."""
     gpu_pods: int = 1
     """That are needed in all."""
+    first: int = 0
+    """Its calls before this one are those of `up`, which are played there."""
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -149,9 +151,12 @@ def the_night(stack: Stack) -> None:
     stack.wait("the pod's own end", lambda: not stack.gpu_pods())
 
 
+UP = Scenario(name="up", verb="up", before=nothing)
+WAITING = Scenario(name="up, waiting for the job", verb="up", before=nothing, settings={"wait": True})
+WAITING_A_LITTLE = replace(WAITING, steps=6 * SHORT)
 SCENARIOS = (
-    Scenario(name="up", verb="up", before=nothing),
-    Scenario(name="up, the first host is bad", verb="up", before=first_host_is_bad, gpu_pods=2),
+    UP,
+    Scenario(name="up, the first host is bad", verb="up", before=first_host_is_bad, gpu_pods=2, first=9),
     Scenario(name="up, after the host died", verb="up", before=host_died, gpu_pods=2),
     Scenario(name="destroy, in the middle of the job", verb="destroy", before=trains),
     Scenario(name="destroy, after the pod has ended", verb="destroy", before=night_is_over, steps=SHORT),

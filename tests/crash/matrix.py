@@ -1,126 +1,166 @@
-"""All crashes of some scenarios, played side by side, as a table: a row for each call of the API."""
+"""All crashes of some scenarios, played side by side, as tables: a row for each call of the API."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tests.crash.cell import Crash, Outcome, Scenario, crashed, recorded
+from tests.crash.cell import WAITING, WAITING_A_LITTLE, Crash, Outcome, Scenario, Then, crashed, recorded
 from tests.crash.ground import bare_pods, copy_project
 from tests.crash.proxy import Step, When
 from tests.crash.ways import Victim, Way
 
-Column = tuple[Victim, When]
-COLUMNS: tuple[Column, ...] = (
-    ("provider", "before"),
-    ("provider", "after"),
-    ("engine", "before"),
-    ("engine", "after"),
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """What is killed when, and what comes then."""
+
+    victim: Victim
+    when: When
+    then: Then = "again"
+
+    @property
+    def title(self) -> str:
+        """Over it."""
+        return f"{self.victim} {self.when}" + ("" if self.then == "again" else f", then {self.then}")
+
+    def holds(self, step: Step) -> bool:
+        """Whether the call is of interest: what bills is changed by no GET."""
+        return self.then == "again" or step.method != "GET"
+
+
+COLUMNS = (
+    Column(victim="provider", when="before"),
+    Column(victim="provider", when="after"),
+    Column(victim="engine", when="before"),
+    Column(victim="engine", when="after"),
+    Column(victim="provider", when="after", then="reap"),
 )
+WAITS: Mapping[str, tuple[Scenario, Then]] = {
+    "then up": (WAITING, "again"),
+    "then destroy": (WAITING, "destroy"),
+    "then destroy, a night later": (WAITING_A_LITTLE, "night"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Matrix:
-    """What came of a scenario's crashes."""
+class Table:
+    """What came of crashes that belong together."""
 
-    scenario: Scenario
-    steps: Sequence[Step]
-    outcomes: Mapping[tuple[int, Column], Outcome]
-    seconds: float
+    title: str
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[Outcome | None]]
+    """By their names; None was not played."""
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Of all that were played."""
+        return [one for row in self.rows.values() for one in row if one is not None]
 
     def lines(self) -> list[str]:
         """For people."""
-        head = ["", "call", *(f"{victim} {when}" for victim, when in COLUMNS)]
-        body = [
-            [str(row), str(step), *(self._text(row, column) for column in COLUMNS)]
-            for row, step in enumerate(self.steps)
-            if any((row, column) in self.outcomes for column in COLUMNS)
+        text = [["", *self.columns]]
+        text += [
+            [name, *("-" if one is None else one.text for one in row)] for name, row in self.rows.items()
         ]
-        widths = [max(len(line[n]) for line in [head, *body]) for n in range(len(head))]
-        shown = [
-            "  ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)).rstrip()
-            for line in [head, *body]
+        widths = [max(len(line[n]) for line in text) for n in range(len(text[0]))]
+        return [
+            f"== {self.title}",
+            *("  ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)).rstrip() for line in text),
         ]
-        return [f"== {self.scenario.name}: kill -9 at each call of `{self.scenario.verb}`", *shown]
-
-    def _text(self, row: int, column: Column) -> str:
-        outcome = self.outcomes.get((row, column))
-        return "-" if outcome is None else outcome.text
 
 
-def play(
-    scenarios: Sequence[Scenario],
-    ways: Mapping[Victim, Way],
-    folder: Path,
-    *,
-    jobs: int,
-    say: Callable[[str], None],
-    columns: Sequence[Column] = COLUMNS,
-    rows: Callable[[Scenario, Sequence[Step]], Sequence[int]] | None = None,
-) -> list[Matrix]:
-    """Record each scenario, then play all of its crashes.
+class Stage:
+    """Plays crashes, so many at a time.
 
     Args:
         ways: how the plugin is driven where it is killed, and where the engine is.
-        jobs: crashes at a time.
-        rows: which calls; all of them if None.
+        say: takes a line for each crash.
     """
-    project = copy_project(folder / "project")
-    numbers = count()
 
-    def room() -> Path:
-        return folder / f"cell-{next(numbers)}"
+    def __init__(
+        self, pool: ThreadPoolExecutor, ways: Mapping[Victim, Way], folder: Path, say: Callable[[str], None]
+    ) -> None:
+        self._pool, self._ways, self._folder, self._say = pool, ways, folder, say
+        self._project = copy_project(folder / "project")
+        self._numbers = count()
 
-    with bare_pods(), _pool(jobs) as pool:
-        began = time.monotonic()
-        recording = [pool.submit(recorded, one, ways["provider"], room(), project) for one in scenarios]
-        found = []
-        for scenario, steps in zip(scenarios, [one.result() for one in recording], strict=True):
-            chosen = range(len(steps)) if rows is None else rows(scenario, steps)
-            played = {}
-            for row in chosen:
-                for column in columns:
-                    crash = Crash(at=row, when=column[1], victim=column[0])
-                    played[row, column] = pool.submit(
-                        _play, scenario, ways[column[0]], crash, room(), project, steps[row], say
-                    )
-            found.append((scenario, steps, played))
-        return [
-            Matrix(
-                scenario=scenario,
-                steps=steps,
-                outcomes={at: one.result() for at, one in played.items()},
-                seconds=time.monotonic() - began,
-            )
-            for scenario, steps, played in found
-        ]
+    def record(self, scenario: Scenario) -> "Future[list[Step]]":
+        """The calls of its verb."""
+        return self._pool.submit(recorded, scenario, self._ways["provider"], self._room(), self._project)
+
+    def crash(self, scenario: Scenario, crash: Crash, step: Step | None = None) -> "Future[Outcome]":
+        """One of them."""
+        return self._pool.submit(self._crash, scenario, crash, step)
+
+    def _crash(self, scenario: Scenario, crash: Crash, step: Step | None) -> Outcome:
+        way = self._ways[crash.victim]
+        outcome = crashed(scenario, way, crash, self._room(), self._project, step=step)
+        where = "while the job trains" if step is None else f"{crash.when} {crash.at} {step}"
+        self._say(
+            f"{scenario.name}: {crash.victim} killed {where}, then {crash.then}: {outcome.text} "
+            f"({outcome.seconds:.0f} s, {way.name})"
+        )
+        return outcome
+
+    def _room(self) -> Path:
+        return self._folder / f"cell-{next(self._numbers)}"
 
 
 @contextmanager
-def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
+def stage(
+    ways: Mapping[Victim, Way], folder: Path, *, jobs: int, say: Callable[[str], None]
+) -> Iterator[Stage]:
     """What has not begun is not begun any more, once something is wrong or somebody wants no more of it."""
     pool = ThreadPoolExecutor(jobs)
     try:
-        yield pool
+        with bare_pods():
+            yield Stage(pool, ways, folder, say)
+            pool.shutdown()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _play(
-    scenario: Scenario,
-    way: Way,
-    crash: Crash,
-    folder: Path,
-    project: Path,
-    step: Step,
-    say: Callable[[str], None],
-) -> Outcome:
-    outcome = crashed(scenario, way, crash, folder, project, step=step)
-    say(
-        f"{scenario.name}: {crash.victim} killed {crash.when} {crash.at} {step}: {outcome.text} "
-        f"({outcome.seconds:.0f} s, {way.name})"
+def at_calls(
+    on: Stage,
+    scenarios: Sequence[Scenario],
+    columns: Sequence[Column] = COLUMNS,
+    rows: Callable[[Step], bool] = lambda _: True,
+) -> list[Table]:
+    """Each scenario is recorded, and then crashes at each of its calls that `rows` wants."""
+    recordings = [on.record(one) for one in scenarios]
+    begun: list[tuple[Scenario, dict[str, list[Future[Outcome] | None]]]] = []
+    for scenario, recording in zip(scenarios, recordings, strict=True):
+        table: dict[str, list[Future[Outcome] | None]] = {}
+        for at, step in enumerate(recording.result()):
+            if at >= scenario.first and rows(step):
+                table[f"{at:2} {step}"] = [
+                    on.crash(scenario, Crash(at=at, when=one.when, victim=one.victim, then=one.then), step)
+                    if one.holds(step)
+                    else None
+                    for one in columns
+                ]
+        begun.append((scenario, table))
+    return [
+        Table(
+            title=f"{scenario.name}: kill -9 at each call of `{scenario.verb}`",
+            columns=[one.title for one in columns],
+            rows={name: [None if one is None else one.result() for one in row] for name, row in table.items()},
+        )
+        for scenario, table in begun
+    ]
+
+
+def while_it_waits(on: Stage, victims: Sequence[Victim] = ("provider", "engine")) -> Table:
+    """Between two calls, hours perhaps: `up` waits for the job, of which the state does not know yet."""
+    begun = {
+        name: [on.crash(scenario, Crash(at=None, when="after", victim=v, then=then)) for v in victims]
+        for name, (scenario, then) in WAITS.items()
+    }
+    return Table(
+        title="up, waiting for the job: kill -9 in the middle of it",
+        columns=victims,
+        rows={name: [one.result() for one in row] for name, row in begun.items()},
     )
-    return outcome
