@@ -12,7 +12,7 @@ from infra.hosts.keys import ensure_key, key_path
 from infra.hosts.ssh import SshHost
 from infra.journal import Lease
 from infra.naming import resource_name
-from infra.runpod.errors import BadHostError, NoCapacityError, OfferError, RunpodError
+from infra.runpod.errors import BadHostError, CancelledError, OfferError, RunpodError, ServiceError
 from infra.runpod.ready import wait_ready
 from infra.runpod.rent import Renter
 from infra.runpod.spec import PodSpec
@@ -90,7 +90,9 @@ def _rent(renter: Renter, spec: PodSpec, name: str, center: str) -> Lease:
         pod = renter.client.create_pod(
             spec.reader_request(name, cpu.id, center, now + LEASE, ensure_key(spec.stamp))
         )
-    except NoCapacityError:
+    except (ServiceError, CancelledError):
+        raise  # nobody knows whether it was rented: the lease stays
+    except RunpodError:
         renter.journal.drop(lease)
         raise
     return renter.journal.change(lease, id=pod.id)

@@ -71,9 +71,8 @@ class Renter:
     def adopt(self, spec: PodSpec) -> Rented | None:
         """The pod of this name if it lives; one that stopped or broke is given back first."""
         lease = self.journal.living(self.client.address, spec.name)
-        unsure = lease is not None and not lease.id and self.now() - lease.rented_at < UNSURE_FOR
         alive: list[Pod] = []
-        for pod in self._look(spec.name, LOOKS if unsure else 1):
+        for pod in self._look(spec.name, lease):
             if pod.status in ("EXITED", "ERROR"):
                 self._end(pod, "it had stopped")
             elif alive:
@@ -104,12 +103,18 @@ class Renter:
 
     def give_back(self, name: str, reason: str) -> None:
         """End every pod of a name, and settle its lease; fine if none is there."""
-        for pod in self.client.pods_named(name):
-            self.client.delete_pod(pod.id)
         lease = self.journal.living(self.client.address, name)
-        if lease is not None and lease.id:
+        found = self._look(name, lease)
+        for pod in found:
+            self.client.delete_pod(pod.id)
+        if lease is None:
+            return
+        if found and not lease.id:
+            # Its answer was lost, and it billed all the same.
+            lease = self.journal.change(lease, id=found[0].id, price_usd_per_h=found[0].cost_usd_per_h)
+        if lease.id:
             self.journal.change(lease, ended_at=self.now(), end_reason=reason)
-        elif lease is not None:
+        else:
             self.journal.drop(lease)
 
     def settle(self, lease: Lease, reason: str) -> Lease:
@@ -160,8 +165,10 @@ class Renter:
             raise
         return Rented(pod=pod, lease=lease)
 
-    def _look(self, name: str, looks: int) -> list[Pod]:
-        for look in range(looks):
+    def _look(self, name: str, lease: Lease | None) -> list[Pod]:
+        """The living pods of a name, the oldest first; patiently where one may still be on its way."""
+        unsure = lease is not None and not lease.id and self.now() - lease.rented_at < UNSURE_FOR
+        for look in range(LOOKS if unsure else 1):
             if look:
                 self.sleep(LOOK_PAUSE_S)
             found = [pod for pod in self.client.pods_named(name) if pod.status != GONE]
