@@ -13,8 +13,9 @@ from tests.crash.promises import at_once, reaped, settled, would_be_reaped
 from tests.crash.proxy import Plug, Step, When
 from tests.crash.ways import Done, Running, Verb, Victim, Way
 
-Then = Literal["again", "reap", "destroy", "night"]
-"""What its user does: the same again; nothing, so that `reap` does; destroy instead of up; that, a night later."""
+Then = Literal["again", "reap", "destroy", "refused", "night"]
+"""What its user does: the same again; nothing, so that `reap` does; destroy instead, which has to work; destroy
+instead, which has to refuse, and then the same again; that, a night later."""
 LONG, SHORT, SOME = 100_000, 12, 15
 """Steps of the stand-in job: for ever, over at once; so many that a checkpoint was made."""
 SOON_S = 60.0
@@ -211,7 +212,10 @@ def _play(stack: Stack, scenario: Scenario, crash: Crash, step: Step | None) -> 
     if crash.at is None:
         ground.write_settings(**settings_of(scenario, wait=False))
     text = _mended(stack, scenario, crash.then)
-    _hold([*settled(ground, gpu_pods=scenario.gpu_pods), *at_once(ground)])
+    given_up = crash.then == "destroy"
+    wanted = None if given_up else scenario.gpu_pods
+    torn = given_up and scenario.before is host_died
+    _hold([*settled(ground, gpu_pods=wanted, torn=torn), *at_once(ground)])
     return text
 
 
@@ -228,12 +232,13 @@ def _mended(stack: Stack, scenario: Scenario, then: Then) -> str:
     """Verb again, and in the end a destroy; what became of the pod."""
     if then == "night":
         the_night(stack)
-    if then in ("destroy", "night"):
+    if then in ("refused", "night"):
         stack.refused("destroy", "was never brought home")
-    lived = stack.gpu_pods()
-    stack.must(scenario.verb, f"{scenario.verb} again")
-    if scenario.verb == "destroy":
+    if then == "destroy" or scenario.verb == "destroy":
+        stack.must("destroy", "destroy then")
         return "ok ended"
+    lived = stack.gpu_pods()
+    stack.must("up", "up again")
     now, before = stack.gpu_pods(), stack.steps_done()
     if then == "night":
         if now:
@@ -244,7 +249,7 @@ def _mended(stack: Stack, scenario: Scenario, then: Then) -> str:
         raise BrokenError(f"{len(now)} GPU pods after up again")
     stack.wait("training after up again", lambda: stack.steps_done() > before)
     stack.must("destroy")
-    if then == "destroy":
+    if then == "refused":
         return "ok refused, then home"
     return "ok adopted" if now[0] in lived else "ok rented"
 

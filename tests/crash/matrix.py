@@ -26,8 +26,10 @@ class Column:
         """Over it."""
         return f"{self.victim} {self.when}" + ("" if self.then == "again" else f", then {self.then}")
 
-    def holds(self, step: Step) -> bool:
+    def holds(self, scenario: Scenario, step: Step) -> bool:
         """Whether the call is of interest: what bills is changed by no GET."""
+        if self.then == "destroy" and scenario.verb == "destroy":
+            return False  # that is the same again
         return self.then == "again" or step.method != "GET"
 
 
@@ -37,10 +39,11 @@ COLUMNS = (
     Column(victim="engine", when="before"),
     Column(victim="engine", when="after"),
     Column(victim="provider", when="after", then="reap"),
+    Column(victim="provider", when="after", then="destroy"),
 )
 WAITS: Mapping[str, tuple[Scenario, Then]] = {
     "then up": (WAITING, "again"),
-    "then destroy": (WAITING, "destroy"),
+    "then destroy": (WAITING, "refused"),
     "then destroy, a night later": (WAITING_A_LITTLE, "night"),
 }
 
@@ -138,7 +141,7 @@ def at_calls(
             if at >= scenario.first and rows(step):
                 table[f"{at:2} {step}"] = [
                     on.crash(scenario, Crash(at=at, when=one.when, victim=one.victim, then=one.then), step)
-                    if one.holds(step)
+                    if one.holds(scenario, step)
                     else None
                     for one in columns
                 ]
@@ -147,7 +150,9 @@ def at_calls(
         Table(
             title=f"{scenario.name}: kill -9 at each call of `{scenario.verb}`",
             columns=[one.title for one in columns],
-            rows={name: [None if one is None else one.result() for one in row] for name, row in table.items()},
+            rows={
+                name: [None if one is None else one.result() for one in row] for name, row in table.items()
+            },
         )
         for scenario, table in begun
     ]

@@ -46,13 +46,18 @@ def would_be_reaped(ground: Ground) -> Iterator[str]:
             yield f"reap does not know whose volume {volume.name} is"
 
 
-def settled(ground: Ground, *, gpu_pods: int) -> Iterator[str]:
-    """After the last destroy."""
+def settled(ground: Ground, *, gpu_pods: int | None, torn: bool = False) -> Iterator[str]:
+    """After the last destroy.
+
+    Args:
+        gpu_pods: that may have been rented; None is any number.
+        torn: whether the job died with its host and never went on, so that no manifest tells of its last steps.
+    """
     yield from _left(ground, volumes=True)
     rented = [name for name in _rented(ground) if not name.endswith("-reader")]
-    if len(rented) != gpu_pods:
+    if gpu_pods is not None and len(rented) != gpu_pods:
         yield f"{len(rented)} GPU pods were rented, {gpu_pods} would do"
-    yield from _home(ground)
+    yield from _home(ground, torn=torn)
 
 
 def at_once(ground: Ground) -> Iterator[str]:
@@ -86,13 +91,13 @@ def _rented(ground: Ground) -> list[str]:
     return [one["name"] for one in ground.simulator.meter()["pods"]]
 
 
-def _home(ground: Ground) -> Iterator[str]:
+def _home(ground: Ground, *, torn: bool) -> Iterator[str]:
     """Whole, and not a checkpoint interval behind what was ever computed."""
     told = ground.told()
     if not told:
         return
     try:
-        wrong = differences(ground.home)
+        wrong = [] if torn else differences(ground.home)
     except RunHomeError as error:
         yield f"the run is not home: {error}"
         return

@@ -154,8 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
             if one.laddr and one.laddr.port == port and one.raddr and one.raddr.port != port and one.pid
         ]
         ours = [pid for pid in callers if pid != psutil.Process().pid]
-        plug.kill(ours[0])
+        # First, since whoever waits for the end of what is killed looks at it then.
         self.server.pulled.set()
+        plug.kill(ours[0])
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 

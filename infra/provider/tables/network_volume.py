@@ -79,8 +79,13 @@ class NetworkVolumeTable:
         """See `Table.delete`; what lies on it goes with it, after TrainingRun has brought the run home."""
         refuse_to_remove(id_, call.variables)
         with open_account(call.cancelled) as renter:
+            account = renter.client.address
+            for lease in renter.journal.leases(account=account, stamp=str(inputs["stamp"])):
+                if lease.kind != "volume" and lease.ended_at is None:
+                    # Its pods are gone by now, but for one of which an `up` that was killed could not tell.
+                    renter.give_back(lease.name, "left by a call that was cut short")
             renter.client.delete_volume(id_)
-            for lease in renter.journal.leases(account=renter.client.address):
+            for lease in renter.journal.leases(account=account):
                 if lease.id == id_ and lease.ended_at is None:
                     renter.journal.change(lease, ended_at=renter.now(), end_reason="destroyed")
 
