@@ -123,6 +123,12 @@ class Journal:
         ours = self.leases(account=account, stamp=stamp)
         return sum(one.usd(now) for one in ours if one.run == run and one.kind != "volume")
 
+    def close_run(self, account: str, stamp: str, run: str) -> None:
+        """From now on these dollars are of an earlier run: another one of the same name begins at 0."""
+        for lease in self.leases(account=account, stamp=stamp):
+            if lease.run == run and lease.kind != "volume":
+                self.change(lease, run=f"{run}, closed {datetime.now(UTC):%Y-%m-%d %H:%M}")
+
     def _path(self, lease: Lease) -> Path:
         return self._folder / f"{lease.rented_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{lease.name}.json"
 

@@ -121,9 +121,17 @@ def run_engine(
         EngineError: the program is missing.
     """
     command = [str(find_engine(folder, variables)), *words]
-    return subprocess.run(  # noqa: S603 our own words
-        command, cwd=folder, env=dict(variables), text=True, capture_output=quiet, check=False
-    )
+    pipe = subprocess.PIPE if quiet else None
+    with subprocess.Popen(  # noqa: S603 our own words
+        command, cwd=folder, env=dict(variables), text=True, stdout=pipe, stderr=pipe
+    ) as process:
+        while True:
+            try:
+                out, err = process.communicate()
+                return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
+            except KeyboardInterrupt:
+                # The engine heard it too, and tells its providers: killed meanwhile, it would forget what it rented.
+                continue
 
 
 def stack_outputs(folder: Path, stack: str, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -92,9 +92,11 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
         {"path": run.run_path, "host": run.run_host, "seal": spec.stamp if settings.is_sealed else None},
     )
     pulumi.export("target", settings.target)
-    pulumi.export("pod", {"name": pod.id, "id": pod.pod_id, "gpu": pod.gpu, "dataCenter": pod.data_center})
-    pulumi.export("priceUsdPerH", pod.price_usd_per_h)
-    pulumi.export("leaseUntil", pod.lease_until)
+    pulumi.export(
+        "pod", {"name": pod.id, "id": ready.ready_pod_id, "gpu": ready.gpus, "dataCenter": pod.data_center}
+    )
+    pulumi.export("priceUsdPerH", ready.price_usd_per_h)
+    pulumi.export("leaseUntil", ready.lease_until)
     pulumi.export("ssh", f"python -m stacks ssh {stack}")
     pulumi.export("boards", f"python -m stacks ssh {stack} --forward")
     pulumi.export("simulated", pod.simulated)
@@ -119,6 +121,7 @@ def _spec(settings: RunpodSettings, stack: str, home: Path) -> PodSpec:
         disk_gib=settings.disk_gib,
         workspace=settings.workspace,
         authorized_keys=settings.authorized_keys,
+        linger_minutes=settings.linger_minutes,
         expose=settings.expose,
     )
 

@@ -14,6 +14,7 @@ from infra.runpod.reader import volume_reader
 from infra.runpod.ready import read_said
 from infra.runpod.rent import Renter
 from infra.runpod.spec import PodSpec, camel, spec_from_inputs
+from infra.runpod.wire import Pod
 
 
 def where_of_pod(spec: PodSpec, center: str | None) -> dict[str, Any]:
@@ -70,11 +71,14 @@ def pod_remains(where: Mapping[str, Any], cancelled: threading.Event | None = No
 
 
 def pod_is_gone(name: str) -> bool:
-    """Whether the provider has no such pod any more; its lease is settled then."""
+    """Whether the provider has no such pod any more; its lease is settled then. One that moved is found again."""
     with open_account() as renter:
-        if renter.client.pod_named(name) is not None:
-            return False
+        pod = renter.client.pod_named(name)
         lease = renter.journal.living(renter.client.address, name)
+        if pod is not None:
+            if lease is not None and pod.ssh is not None and lease.address != _address(pod):
+                _ask(renter, name, lease)  # a start of its container gave it another port and host key
+            return False
         if lease is not None:
             renter.settle(lease, "it was gone when somebody looked")
         return True
@@ -89,5 +93,10 @@ def _ask(renter: Renter, name: str, lease: Lease | None) -> Lease:
     if pod.ssh is None or said.host_key is None:
         raise HostError(f"pod {name} is {pod.status} and cannot be reached by SSH yet; try again in a minute")
     found = renter.lease_of(pod, lease)
+    return renter.journal.change(found, address=_address(pod), host_key=said.host_key)
+
+
+def _address(pod: Pod) -> str:
+    assert pod.ssh is not None
     host, port, user = pod.ssh
-    return renter.journal.change(found, address=f"ssh://{user}@{host}:{port}", host_key=said.host_key)
+    return f"ssh://{user}@{host}:{port}"

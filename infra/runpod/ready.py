@@ -135,7 +135,7 @@ def _said(
     while clock() < deadline:
         said = read_said(client, lease.id)
         told = said.gpus if gpus else "none"
-        if said.host_key and said.key and told:
+        if said.host_key and said.key and told and (said.gpu_check or told.startswith("none") or not gpus):
             if gpus and (told.startswith("none") or len(told.split(";")) < gpus):
                 raise BadHostError(f"pod {lease.id} shows {told}, rented with {gpus}")
             if said.gpu_check and said.gpu_check.startswith("failed"):

@@ -98,6 +98,9 @@ class PodReady(pulumi.CustomResource):
     gpus: pulumi.Output[str]
     key_accepted: pulumi.Output[bool]
     """Whether the pod may end itself with its own key."""
+    price_usd_per_h: pulumi.Output[float]
+    lease_until: pulumi.Output[str]
+    """ISO 8601."""
 
     def __init__(
         self,
@@ -114,7 +117,9 @@ class PodReady(pulumi.CustomResource):
             "dataCenter": pod.data_center,
             "readyMinutes": ready_minutes,
         }
-        computed = ("host", "readyPodId", "address", "hostKey", "gpus", "keyAccepted")
+        computed = (
+            "host", "readyPodId", "address", "hostKey", "gpus", "keyAccepted", "priceUsdPerH", "leaseUntil",
+        )  # fmt: skip
         _declare(self, "PodReady", name, props, computed, opts)
 
 

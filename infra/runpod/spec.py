@@ -50,6 +50,8 @@ class PodSpec:
     registry_id: str | None = None
     authorized_keys: tuple[str, ...] = ()
     """Public keys besides the stack's own."""
+    linger_minutes: float | None = None
+    """After its job's end, for its owner to look; the machine's own default if None."""
     expose: bool = False
     """Whether Jupyter answers at Runpod's public proxy, behind its token."""
 
@@ -128,6 +130,7 @@ class PodSpec:
             runs=self.folder,
             public_keys=(public_key, *self.authorized_keys),
             gpus=gpus,
+            linger_minutes=self.linger_minutes,
             expose=self.expose and gpus > 0,
         )
         body: dict[str, Any] = {
@@ -153,7 +156,7 @@ def told_lease(variables: Mapping[str, str]) -> datetime | None:
     text = variables.get(LEASE_VARIABLE, "")
     try:
         return datetime.fromtimestamp(float(text), UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

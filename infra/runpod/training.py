@@ -124,8 +124,8 @@ class PodTraining(pulumi.ComponentResource):
             trigger=pulumi.Output.concat(args.trigger, *[part for one in sent for part in (" ", one.sha256)]),
             machine=self.ready.ready_pod_id,
             terms={
-                "leaseUntil": self.pod.lease_until,
-                "priceUsdPerH": self.pod.price_usd_per_h,
+                "leaseUntil": self.ready.lease_until,
+                "priceUsdPerH": self.ready.price_usd_per_h,
                 "account": args.account,
                 "stamp": spec.stamp,
                 "run": spec.run,

@@ -13,7 +13,6 @@ from infra.hosts.rsync import copy, far_path, near_path
 from infra.hosts.tree import local_tree, remote_tree, shown
 from infra.runs.manifest import NOT_LISTED, RECORD, differences, read_manifest
 
-
 OWN = ("checkpoints/", "sealed/")
 """Folders in which a run replaces its own files as it goes on; nobody else's lie there."""
 

@@ -46,6 +46,8 @@ class RunpodSettings(RentedSettings):
     """Folder on the pod: where the volume is mounted."""
     python: str | None = None
     """Python on the pod that has everything; without it an environment is made beside the image's torch."""
+    linger_minutes: Annotated[Number, Field(ge=0, le=120)] = 2.0
+    """Minutes a pod stays after its job's end, for you to look; it bills meanwhile."""
     ready_minutes: Annotated[Number, Field(gt=0, le=120)] = 20.0
     """Minutes that one host has to become ready, before it is given back and another one taken."""
 

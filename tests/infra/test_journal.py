@@ -113,3 +113,10 @@ def test_a_damaged_lease_is_one_line(journal) -> None:
     next(journal._folder.glob("*.json")).write_text("{")
     with pytest.raises(JournalError, match=r"is damaged .* lives, then remove the file"):
         journal.leases()
+
+
+def test_a_run_that_is_closed_costs_the_next_of_its_name_nothing(journal) -> None:
+    kept = journal.write(lease(id="a", ended_at=AT + timedelta(hours=1)))
+    journal.close_run(kept.account, kept.stamp, kept.run)
+    assert journal.spent_usd(kept.account, kept.stamp, kept.run, AT + timedelta(hours=2)) == 0
+    assert journal.leases()[0].usd(AT) > 0, "it is still told of"

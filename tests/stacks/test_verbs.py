@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,24 @@ def test_an_installer_that_fails_names_the_other_way(tmp_path, monkeypatch) -> N
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(EngineError, match=r"installer failed \(ZeroDivisionError\); get the program from"):
         program.install_engine(tmp_path, lambda root: 1 / 0)
+
+
+def test_ctrl_c_waits_for_an_engine_that_puts_things_in_order(tmp_path) -> None:
+    engine = tmp_path / "bin" / "pulumi"
+    engine.parent.mkdir()
+    engine.write_text(
+        f"#!/bin/sh\ntrap 'sleep 1; echo ordered > {tmp_path}/done; exit 3' INT\n"
+        f"touch {tmp_path}/began\nwhile :; do sleep 0.1; done\n"
+    )
+    engine.chmod(0o755)
+    code = (
+        "import sys; from pathlib import Path; from stacks.engine import run_engine\n"
+        f"done = run_engine(Path({str(tmp_path)!r}), ['up'], {{'PATH': {f'{engine.parent}:/usr/bin:/bin'!r}}})\n"
+        "sys.exit(done.returncode)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, start_new_session=True)
+    while not (tmp_path / "began").exists():
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "done").read_text() == "ordered\n"

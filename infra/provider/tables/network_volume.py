@@ -1,11 +1,14 @@
 """NetworkVolume: where data and runs lie; it outlives pods, and pins them to its data centre."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from infra.errors import SettingsError
 from infra.journal import Lease
 from infra.provider.table import Call, Made, Values, require
 from infra.runpod.account import open_account
 from infra.runpod.errors import CancelledError, OfferError, RefusedError, RunpodError, ServiceError
-from infra.runpod.offers import Wish, rank_offers
+from infra.runpod.offers import Offer, Wish, rank_offers
 from infra.runpod.open_runs import refuse_to_remove
 from infra.runpod.rent import Renter
 from infra.runpod.wire import NetworkVolume
@@ -88,6 +91,8 @@ class NetworkVolumeTable:
             for lease in renter.journal.leases(account=account):
                 if lease.id == id_ and lease.ended_at is None:
                     renter.journal.change(lease, ended_at=renter.now(), end_reason="destroyed")
+            # What lay on it is home or gone: whatever comes next is another run.
+            renter.journal.close_run(renter.client.address, str(inputs["stamp"]), str(inputs["run"]))
 
 
 def _make(renter: Renter, inputs: Values) -> NetworkVolume:
@@ -104,7 +109,7 @@ def _make(renter: Renter, inputs: Values) -> NetworkVolume:
     catalogue = renter.client.gpus(count=wish.count, cloud="SECURE", min_cuda=inputs.get("minCuda"))
     offers = rank_offers(wish, catalogue, volume_centers=with_volumes)
     refusal = ""
-    for center in dict.fromkeys(offer.data_center for offer in offers if offer.data_center):
+    for center in _places(offers):
         try:
             return renter.client.create_volume(
                 name=inputs["name"], size_gb=int(inputs["sizeGib"]), data_center=center
@@ -112,6 +117,20 @@ def _make(renter: Renter, inputs: Values) -> NetworkVolume:
         except RefusedError as error:
             refusal = str(error)  # a data centre without volumes after all: the next one
     raise OfferError(refusal or "no data centre has both volumes and one of the GPUs; name other gpus")
+
+
+def _places(offers: Sequence[Offer]) -> list[str]:
+    """Data centres, best first: the cheapest GPU, then the most GPUs that would do, since the volume stays for good.
+
+    Runpod's prices are the same in all its data centres, so that the second is what mostly decides.
+    """
+    cheapest: dict[str, float] = {}
+    choice: Counter[str] = Counter()
+    for offer in offers:
+        if offer.data_center is not None:
+            cheapest.setdefault(offer.data_center, offer.price_usd_per_h)
+            choice[offer.data_center] += 1
+    return sorted(cheapest, key=lambda center: (cheapest[center], -choice[center]))
 
 
 def _rent(renter: Renter, inputs: Values) -> NetworkVolume:

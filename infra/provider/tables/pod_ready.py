@@ -20,7 +20,9 @@ class PodReadyTable:
 
     token = "sonarstack:index:PodReady"  # noqa: S105 a type, no secret
     replaces = frozenset({"pod"})
-    computed = ("host", "readyPodId", "address", "hostKey", "gpus", "keyAccepted")
+    computed = (
+        "host", "readyPodId", "address", "hostKey", "gpus", "keyAccepted", "priceUsdPerH", "leaseUntil",
+    )  # fmt: skip
 
     def check(self, inputs: Values) -> dict[str, str]:
         """See `Table.check`."""
@@ -77,6 +79,9 @@ class PodReadyTable:
                 "hostKey": ready.host_key,
                 "gpus": ready.gpus,
                 "keyAccepted": ready.key_accepted,
+                # Of this host, which may be another one than the first.
+                "priceUsdPerH": lease.price_usd_per_h,
+                "leaseUntil": lease.lease_until.isoformat() if lease.lease_until else "",
             }
 
 

@@ -9,12 +9,14 @@ from infra.errors import HostError, HostGoneError, InfraError, RunHomeError
 from infra.hosts.host import Host
 from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, restart_detached, start_detached
 from infra.jobs.job import Job, JobStatus, log_tail, wait_for
+from infra.journal import Journal
 from infra.machines import is_gone, open_machine, open_remains, open_work, where_of_work
 from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.provider.terms import late_variables
 from infra.runpod.open_runs import expect_run, is_expected, pod_of, run_is_home
+from infra.runs.manifest import differences, read_manifest
 from infra.runs.open_home import bring_home_open
 from infra.runs.status import parse_metrics, parse_record, run_status
 from infra.seal.key import seal_key
@@ -92,7 +94,7 @@ class TrainingRunTable:
         """See `Table.delete`: stop with a checkpoint, bring the run home, verify; or stop the destroy."""
         try:
             with _stopped(call, inputs, outputs) as (host, job, status):
-                bring_home_open(
+                receipt = bring_home_open(
                     host,
                     inputs["runPath"],
                     Path(inputs["home"]),
@@ -102,12 +104,14 @@ class TrainingRunTable:
                 )
                 if inputs.get("start"):
                     job.remove()
+            if receipt.complete and inputs.get("terms"):
+                _close_accounts(inputs["terms"])
+        except HostGoneError as error:
+            # `watch` may have brought all of it home before its machine went.
+            if not _is_complete(Path(inputs["home"])):
+                _refuse_to_lose(call, error)
         except InfraError as error:
-            # Read at this moment and not from the state: to lose a run is never a setting.
-            if call.variables.get(DISCARD) != "1":
-                raise RunHomeError(
-                    f"{error}; nothing was destroyed. {DISCARD}=1 (or `stacks down --discard`) goes on without the run"
-                ) from error
+            _refuse_to_lose(call, error)
         run_is_home(pod_of(inputs.get("runHost")), inputs["runPath"])
 
     def _where(self, inputs: Values) -> dict[str, Any]:
@@ -139,6 +143,27 @@ class TrainingRunTable:
     def _await(self, call: Call, inputs: Values, job: Job) -> JobStatus:
         timeout_s = call.timeout_s if inputs.get("wait") else FIRST_SECONDS_S
         return wait_for(job, timeout_s=timeout_s, cancelled=call.cancelled.is_set)
+
+
+def _refuse_to_lose(call: Call, error: InfraError) -> None:
+    """Read at this moment and not from the state: to lose a run is never a setting."""
+    if call.variables.get(DISCARD) != "1":
+        raise RunHomeError(
+            f"{error}; nothing was destroyed. {DISCARD}=1 (or `stacks down --discard`) goes on without the run"
+        ) from error
+
+
+def _is_complete(home: Path) -> bool:
+    """Whether a whole run is at home, by its own manifest."""
+    try:
+        return read_manifest(home)[0] and not differences(home)
+    except RunHomeError:
+        return False
+
+
+def _close_accounts(terms: Values) -> None:
+    """A run that is done and at home: what it cost is no part of what a later one of the same name may cost."""
+    Journal().close_run(terms["account"], terms["stamp"], terms["run"])
 
 
 @contextmanager

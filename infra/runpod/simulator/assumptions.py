@@ -102,10 +102,10 @@ BEHAVIOURS: dict[str, tuple[Source, str]] = {
         "assumption",
         "a pod cannot install packages: its apt-get and apt refuse, since they would change this machine",
     ),
-    "gpu-only-looks": (
+    "gpu-is-a-stand-in": (
         "assumption",
-        "nvidia-smi names the rented GPU and no program can compute on it; the machine's program is told to ask "
-        "for no more than its name (SONARSTACK_MACHINE_GPUS=0)",
+        "nvidia-smi names the rented GPU, and a stand-in for torch answers the machine's question whether it works; "
+        "no program can compute on it",
     ),
     "paths-are-links": (
         "assumption",

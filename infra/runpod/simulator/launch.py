@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ MACHINE = Path(__file__).resolve().parents[3] / "images" / "cloud" / "machine.py
 """What our own cloud image runs."""
 RUNS = "SONARSTACK_MACHINE_RUNS"
 PYTHON = Path(sys.executable)
+STAND_IN_TORCH = Path(__file__).with_name("stand_in_torch.py")
 
 
 @follows("images-are-this-machine")
@@ -44,7 +46,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@follows("pod-variables", "images-are-this-machine", "gpu-only-looks")
+@follows("pod-variables", "images-are-this-machine", "gpu-is-a-stand-in")
 def variables(pod: PodState, folder: Path, address: str) -> dict[str, str]:
     """A fresh environment: the image's, the request's, then the provider's."""
     image = {
@@ -54,6 +56,8 @@ def variables(pod: PodState, folder: Path, address: str) -> dict[str, str]:
         "HOME": str(folder / "tmp"),
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
+        # The image's own torch sees its GPUs; this machine's may see none.
+        **({"PYTHONPATH": str(folder / "python")} if pod.gpu_id is not None else {}),
         # Else all pods of this machine would share one.
         "SONARSTACK_MACHINE_PRIVATE": str(folder / "tmp" / "machine"),
     }
@@ -70,7 +74,6 @@ def variables(pod: PodState, folder: Path, address: str) -> dict[str, str]:
         # This machine stands in for all pods, so that none has port 22 for itself.
         "SONARSTACK_MACHINE_SSH_PORT": str(pod.ssh_port),
         "SONARSTACK_MACHINE_SSH_ADDRESS": LOOPBACK,
-        "SONARSTACK_MACHINE_GPUS": "0",
     }
     if pod.volume_id is not None:
         provider["RUNPOD_VOLUME_ID"] = pod.volume_id
@@ -114,7 +117,7 @@ def forbid_installing(folder: Path) -> None:
 
 
 def write_gpu(pod: PodState, folder: Path) -> None:
-    """A stand-in nvidia-smi for the pod; a CPU pod has none."""
+    """Stand-ins for the pod's nvidia-smi and torch; a CPU pod has none."""
     gpu = gpu_of(pod.gpu_id) if pod.gpu_id is not None else None
     if gpu is None:
         return
@@ -127,6 +130,10 @@ def write_gpu(pod: PodState, folder: Path) -> None:
         "memory_percent": pod.gpu_memory_percent,
         "broken": pod.bad_gpu,
     }
+    stand_in = folder / "python" / "torch.py"
+    if not stand_in.exists():
+        stand_in.parent.mkdir(exist_ok=True)
+        shutil.copyfile(STAND_IN_TORCH, stand_in)
     part = folder / "gpu.json.part"
     part.write_text(json.dumps(told))
     part.replace(folder / "gpu.json")

@@ -12,7 +12,9 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from infra.provider.tables.network_volume import _places
 from infra.provider.values import SECRET, SIGNATURE, UNKNOWN, decode, encode
+from infra.runpod.offers import Offer
 from infra.runpod.simulator.run import running
 from tests.infra.provider.test_contract import PLUGIN, _kept
 from tests.sshd import missing_programs
@@ -365,3 +367,25 @@ def test_a_job_that_fails_keeps_its_run_in_the_state(plugin, tmp_path) -> None:
     assert KEY not in values["log"]
     written = b"".join(p.read_bytes() for p in Path(folder).rglob("*") if p.is_file() and p.name != "log")
     assert b"planted" not in written
+
+
+def test_of_equal_prices_the_place_with_more_gpus_that_would_do_is_taken() -> None:
+    offers = [
+        Offer(
+            gpu_id=gpu,
+            gpu_name=gpu,
+            count=1,
+            cloud="secure",
+            data_center=center,
+            price_usd_per_h=usd,
+            stock="HIGH",
+        )
+        for gpu, center, usd in (
+            ("a", "X", 0.3),
+            ("a", "Y", 0.3),
+            ("b", "Y", 0.4),
+            ("b", "Z", 0.4),
+            ("c", "Z", 0.5),
+        )
+    ]
+    assert _places(offers) == ["Y", "X", "Z"]

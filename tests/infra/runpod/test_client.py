@@ -359,3 +359,12 @@ def test_an_address_that_is_none(address) -> None:
     with pytest.raises(RefusedError, match="must be an http") as caught:
         RunpodClient(KEY, address)
     assert "planted" not in str(caught.value)
+
+
+def test_an_odd_pod_of_somebody_else_does_not_hide_ours(pod) -> None:
+    ours, odd = {**pod, "name": "sonarstack-x"}, {**pod, "name": "other", "mounts": None}
+    service = Service({"pods": [odd, ours]}, {"pods": [{**odd, "name": "sonarstack-y"}]})
+    client = service.client()
+    assert [one.name for one in client.pods()] == ["sonarstack-x"]
+    with pytest.raises(ServiceError):
+        client.pods()

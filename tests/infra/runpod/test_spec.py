@@ -93,6 +93,11 @@ def test_what_it_was_rented_as_is_read_from_the_pod_itself() -> None:
     assert told_lease(told) == UNTIL
 
 
+@pytest.mark.parametrize("until", ["inf", "1e300", "soon"])
+def test_a_lease_beyond_all_time_is_none(until) -> None:
+    assert told_lease({"SONARSTACK_MACHINE_LEASE_UNTIL": until}) is None
+
+
 @pytest.mark.parametrize(
     "told", [{}, {"SONARSTACK_MACHINE_SPEC": "{"}, {"SONARSTACK_MACHINE_SPEC": '{"a": 1}'}]
 )
