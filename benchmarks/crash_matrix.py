@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crash.cell import SCENARIOS, WAITING
 from tests.crash.matrix import COLUMNS, at_calls, stage, while_it_waits
+from tests.crash.scenarios import SCENARIOS, WAITING
 from tests.crash.ways import Engine, Plugin, Way
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +126,8 @@ def bare_pods() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def ground(folder: Path, project: Path, **settings: object) -> Iterator[Ground]:
-    """A stack that has never been up, an account that is empty; all that runs is ended on exit."""
+def lay(folder: Path, project: Path) -> None:
+    """The folder of a stack that has never been up."""
     folder.mkdir(parents=True)
     for name in (*COPIED, "app", ".venv"):
         (folder / name).symlink_to(project / name)
@@ -137,9 +136,21 @@ def ground(folder: Path, project: Path, **settings: object) -> Iterator[Ground]:
     job = Path(__file__).with_name("job.py")
     (folder / "python").write_text(f'#!/bin/sh\nexec "{BARE_PYTHON}" "{job}" "{folder}/ledger" "$@"\n')
     (folder / "python").chmod(0o755)
+
+
+@contextmanager
+def ground(folder: Path, project: Path, settings: Mapping[str, object], *, port: int = 0) -> Iterator[Ground]:
+    """A stack's folder, with its account; all that runs is ended on exit.
+
+    Args:
+        settings: those that are not every crash's.
+        port: where the account is reached; leases are of one address.
+    """
+    if not folder.exists():
+        lay(folder, project)
     with (
         running(folder / "account", provision_s=0.1, start_s=0.1, grace_s=2.0) as simulator,
-        between(simulator.address) as proxy,
+        between(simulator.address, port) as proxy,
     ):
         made = Ground(folder=folder, project=project, simulator=simulator, proxy=proxy)
         made.write_settings(**settings)

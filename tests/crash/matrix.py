@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-from tests.crash.cell import WAITING, WAITING_A_LITTLE, Crash, Outcome, Scenario, Then, crashed, recorded
-from tests.crash.ground import bare_pods, copy_project
+from tests.crash.beginnings import Beginnings
+from tests.crash.cell import Outcome, crashed, recorded
+from tests.crash.ground import bare_pods
 from tests.crash.proxy import Step, When
+from tests.crash.scenarios import WAITING, WAITING_A_LITTLE, Crash, Scenario, Then
 from tests.crash.ways import Victim, Way
 
 
@@ -86,13 +87,12 @@ class Stage:
     def __init__(
         self, pool: ThreadPoolExecutor, ways: Mapping[Victim, Way], folder: Path, say: Callable[[str], None]
     ) -> None:
-        self._pool, self._ways, self._folder, self._say = pool, ways, folder, say
-        self._project = copy_project(folder / "project")
-        self._numbers = count()
+        self._pool, self._ways, self._say = pool, ways, say
+        self._beginnings = Beginnings(folder)
 
     def record(self, scenario: Scenario) -> "Future[list[Step]]":
         """The calls of its verb."""
-        return self._pool.submit(recorded, scenario, self._ways["provider"], self._room(), self._project)
+        return self._pool.submit(recorded, scenario, self._ways["provider"], self._beginnings)
 
     def crash(self, scenario: Scenario, crash: Crash, step: Step | None = None) -> "Future[Outcome]":
         """One of them."""
@@ -100,16 +100,13 @@ class Stage:
 
     def _crash(self, scenario: Scenario, crash: Crash, step: Step | None) -> Outcome:
         way = self._ways[crash.victim]
-        outcome = crashed(scenario, way, crash, self._room(), self._project, step=step)
+        outcome = crashed(scenario, way, crash, self._beginnings, step=step)
         where = "while the job trains" if step is None else f"{crash.when} {crash.at} {step}"
         self._say(
             f"{scenario.name}: {crash.victim} killed {where}, then {crash.then}: {outcome.text} "
             f"({outcome.seconds:.0f} s, {way.name})"
         )
         return outcome
-
-    def _room(self) -> Path:
-        return self._folder / f"cell-{next(self._numbers)}"
 
 
 @contextmanager

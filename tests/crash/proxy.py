@@ -34,8 +34,8 @@ class Step:
 class Plug:
     """Pulled at the first call of a step."""
 
-    at: int
-    """Of the steps since it was armed, from 0."""
+    at: int | str
+    """Of the steps since it was armed, from 0; or by its call, such as POST /v2/pods, or POST /v2/pods 2 for the second."""
     when: When
     """before: the call never reaches the simulator; after: its work is done, its answer never comes back."""
     kill: Callable[[int], None]
@@ -47,7 +47,8 @@ class Proxy:
 
     def __init__(self, server: "_Server") -> None:
         self._server = server
-        self.address = f"http://127.0.0.1:{server.server_address[1]}/v2"
+        self.port = int(server.server_address[1])
+        self.address = f"http://127.0.0.1:{self.port}/v2"
 
     @property
     def steps(self) -> list[Step]:
@@ -68,9 +69,9 @@ class Proxy:
 
 
 @contextmanager
-def between(simulator: str) -> Iterator[Proxy]:
-    """A proxy to the simulator at this address."""
-    server = _Server(simulator)
+def between(simulator: str, port: int = 0) -> Iterator[Proxy]:
+    """A proxy to the simulator at this address; on a free port where none is given."""
+    server = _Server(simulator, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -85,20 +86,22 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, simulator: str) -> None:
+    def __init__(self, simulator: str, port: int) -> None:
         self.simulator = urlsplit(simulator).netloc
         self.lock = threading.Lock()
         self.steps: list[Step] = []
         self.plug: Plug | None = None
         self.pulled = threading.Event()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def met(self, step: Step) -> Plug | None:
         """Count the call; the plug, if it is to be pulled at it."""
         with self.lock:
             if not self.steps or self.steps[-1] != step:
                 self.steps.append(step)
-                if self.plug is not None and len(self.steps) - 1 == self.plug.at:
+                nth = self.steps.count(step)
+                here = (len(self.steps) - 1, str(step) if nth == 1 else f"{step} {nth}")
+                if self.plug is not None and self.plug.at in here and not self.pulled.is_set():
                     return self.plug
             return None
 
