@@ -101,6 +101,9 @@ def _mended(stack: Stack, scenario: Scenario, then: Then) -> str:
         return "ok refused, then home"
     if len(now) != 1:
         raise BrokenError(f"{len(now)} GPU pods after up again")
+    told = stack.way.outputs(stack.ground)["pod"]["id"]
+    if told != now[0]:
+        raise BrokenError(f"up again tells of pod {told}, {now[0]} is the one that bills")
     stack.wait("training after up again", lambda: stack.steps_done() > before)
     stack.must("destroy")
     if then == "refused":

@@ -35,7 +35,7 @@ class Plug:
     """Pulled at the first call of a step."""
 
     at: int | str
-    """Of the steps since it was armed, from 0; or by its call, such as POST /v2/pods, or POST /v2/pods 2 for the second."""
+    """Of the steps since it was armed, from 0; or its call: POST /v2/pods, or POST /v2/pods 2 for the second."""
     when: When
     """before: the call never reaches the simulator; after: its work is done, its answer never comes back."""
     kill: Callable[[int], None]

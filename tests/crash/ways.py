@@ -1,5 +1,6 @@
 """The two ways in which the plugin is driven: by Pulumi's engine, or alone over its protocol. Each can be killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,10 +8,11 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import psutil
 
+from stacks.without_engine.verbs import outputs_of
 from tests.crash.ground import STACK, Ground
 
 Verb = Literal["up", "refresh", "destroy"]
@@ -47,6 +49,9 @@ class Way(Protocol):
     def after_crash(self, ground: Ground) -> None:
         """What its user must do before the next verb, once it was killed."""
 
+    def outputs(self, ground: Ground) -> dict[str, Any]:
+        """What the last `up` told."""
+
 
 class Plugin:
     """Without the engine: stacks.without_engine stands in for it."""
@@ -62,6 +67,10 @@ class Plugin:
 
     def after_crash(self, ground: Ground) -> None:
         """Nothing: its state has no lock."""
+
+    def outputs(self, ground: Ground) -> dict[str, Any]:
+        """See `Way.outputs`."""
+        return outputs_of(ground.folder, STACK)
 
 
 class Engine:
@@ -81,6 +90,11 @@ class Engine:
     def after_crash(self, ground: Ground) -> None:
         """The lock of a killed engine stays, and the next verb says so."""
         _pulumi(ground, "cancel", "--yes", "--stack", STACK)
+
+    def outputs(self, ground: Ground) -> dict[str, Any]:
+        """See `Way.outputs`."""
+        told: dict[str, Any] = json.loads(_pulumi(ground, "stack", "output", "--json", "--stack", STACK))
+        return told
 
 
 class Running:
@@ -139,7 +153,7 @@ class Running:
         return found
 
 
-def _pulumi(ground: Ground, *words: str) -> None:
+def _pulumi(ground: Ground, *words: str) -> str:
     done = subprocess.run(
         ["pulumi", *words, "--non-interactive"],
         cwd=ground.folder,
@@ -150,3 +164,4 @@ def _pulumi(ground: Ground, *words: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
