@@ -9,4 +9,4 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from infra.provider.serve import serve  # noqa: E402 the path comes first
 
 if __name__ == "__main__":
-    serve(sys.stdout)
+    serve(sys.stdout, sys.argv[-1] if len(sys.argv) > 1 else None)

@@ -8,6 +8,7 @@ from typing import TextIO
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from infra.provider.engine_log import EngineLog
 from infra.provider.servicer import Servicer
 from infra.provider.tables import TABLES
 
@@ -17,15 +18,15 @@ WAITING_CALLS = 32
 """Waits take a thread each; a stack has a handful of resources."""
 
 
-def serve(ready: TextIO) -> None:
-    """Serve the plugin's tables; the port goes to `ready`."""
+def serve(ready: TextIO, engine: str | None = None) -> None:
+    """Serve the plugin's tables; the port goes to `ready`, what a wait waits for to the engine's address."""
     pool = ThreadPoolExecutor(max_workers=WAITING_CALLS)
     options = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
     ]
     server = grpc.server(pool, options=options)
-    servicer = Servicer(TABLES)
+    servicer = Servicer(TABLES, EngineLog(engine))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

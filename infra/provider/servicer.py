@@ -13,6 +13,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from infra.errors import InfraError
+from infra.provider.engine_log import EngineLog
 from infra.provider.table import Call, Importable, InitFailedError, Table, Values
 from infra.provider.values import UNKNOWN, Properties, decode, encode, is_unknown
 
@@ -23,7 +24,8 @@ Answer = TypeVar("Answer")
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """Finds the table by the resource's type, turns values and errors; knows nothing of any resource."""
 
-    def __init__(self, tables: Iterable[Table]) -> None:
+    def __init__(self, tables: Iterable[Table], log: EngineLog | None = None) -> None:
+        self._log = log or EngineLog(None)
         self._tables = {table.token: table for table in tables}
         self.cancelled = threading.Event()
 
@@ -144,7 +146,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _call(self, request: Any = None) -> Call:
         timeout_s = getattr(request, "timeout", 0.0) or None
-        return Call(cancelled=self.cancelled, timeout_s=timeout_s, variables=os.environ)
+        urn = getattr(request, "urn", "")
+        return Call(
+            cancelled=self.cancelled,
+            timeout_s=timeout_s,
+            variables=os.environ,
+            say=lambda text: self._log.say(urn, text),
+        )
 
     def _table(self, request: Any, context: Any) -> Table:
         token = request.urn.split("::")[-2].split("$")[-1]

@@ -1,7 +1,7 @@
 """What a kind of resource is for the plugin: a table of plain verbs, run in threads."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +20,8 @@ class Call:
     """The resource's custom timeout; None if it has none."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The plugin's environment at this moment."""
+    say: Callable[[str], None] = lambda _: None
+    """Shows what a wait is waiting for, beside the resource."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

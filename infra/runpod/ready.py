@@ -68,18 +68,22 @@ def wait_ready(
     timeout_s: float,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Ready:
     """Stay until the pod of a lease can be worked on.
 
     Args:
         gpus: how many it must show.
         sleep: may raise, to react to a cancel.
+        say: is told what is waited for.
 
     Raises:
         BadHostError: it will not be, or not in time: give it back and take another.
     """
     deadline = clock() + timeout_s
+    say(f"pod {lease.id}: waiting for its container")
     pod = _running(client, lease, deadline, sleep, clock)
+    say(f"pod {lease.id}: runs; waiting for its host key and its GPUs")
     said = _said(client, lease, deadline, gpus, sleep, clock)
     assert said.host_key is not None
     pod = client.pod(lease.id) or pod
@@ -87,6 +91,7 @@ def wait_ready(
         raise BadHostError(f"pod {lease.id} has lost its SSH port")
     host, port, user = pod.ssh
     address = f"ssh://{user}@{host}:{port}"
+    say(f"pod {lease.id}: knocking at its SSH")
     _let_in(address, said.host_key, lease.stamp, deadline, sleep, clock)
     return Ready(
         pod_id=lease.id,

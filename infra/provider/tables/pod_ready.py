@@ -59,11 +59,17 @@ class PodReadyTable:
             while True:
                 try:
                     ready = wait_ready(
-                        renter.client, lease, gpus=spec.gpu_count, timeout_s=timeout_s, sleep=renter.sleep
+                        renter.client,
+                        lease,
+                        gpus=spec.gpu_count,
+                        timeout_s=timeout_s,
+                        sleep=renter.sleep,
+                        say=call.say,
                     )
                     break
                 except BadHostError as error:
                     bad.append(str(error))
+                    call.say(f"{error}; it is given back")
                     renter.give_back(lease.name, str(error))
                 if len(bad) == HOSTS_TRIED:
                     raise JobError(

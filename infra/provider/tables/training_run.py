@@ -1,7 +1,8 @@
 """TrainingRun: knows how a job is and how it ended; its end brings the run home."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from infra.provider.terms import late_variables
 from infra.runpod.open_runs import expect_run, is_expected, pod_of, run_is_home
 from infra.runs.manifest import differences, read_manifest
 from infra.runs.open_home import bring_home_open
-from infra.runs.status import parse_metrics, parse_record, run_status
+from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
 from infra.seal.key import seal_key
 from infra.state_folder import state_folder
 
@@ -27,6 +28,7 @@ STARTS_WITHIN_S = 60.0
 FIRST_SECONDS_S = 3.0
 """Time in which a job that cannot work at all shows it."""
 GRACE_S = 60.0
+SAY_EVERY_S = 10.0
 OBSERVED = ("state", "outcome", "exitCode", "reason", "step", "log")
 
 
@@ -93,7 +95,9 @@ class TrainingRunTable:
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
         """See `Table.delete`: stop with a checkpoint, bring the run home, verify; or stop the destroy."""
         try:
+            call.say("asking the job for its last checkpoint")
             with _stopped(call, inputs, outputs) as (host, job, status):
+                call.say("bringing the run home")
                 receipt = bring_home_open(
                     host,
                     inputs["runPath"],
@@ -141,8 +145,21 @@ class TrainingRunTable:
         return where
 
     def _await(self, call: Call, inputs: Values, job: Job) -> JobStatus:
-        timeout_s = call.timeout_s if inputs.get("wait") else FIRST_SECONDS_S
-        return wait_for(job, timeout_s=timeout_s, cancelled=call.cancelled.is_set)
+        if not inputs.get("wait"):
+            return wait_for(job, timeout_s=FIRST_SECONDS_S, cancelled=call.cancelled.is_set)
+        next_look = 0.0
+
+        def over(status: JobStatus) -> bool:
+            nonlocal next_look
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + SAY_EVERY_S
+                with suppress(HostError):  # a pod that ends; how its job ended is the status's to tell
+                    run = _run(inputs)
+                    of = f" of {run.total_steps}" if run.total_steps else ""
+                    call.say(f"{status.state}: step {run.step}{of}, ${run.usd:.2f}")
+            return status.over
+
+        return wait_for(job, until=over, timeout_s=call.timeout_s, cancelled=call.cancelled.is_set)
 
 
 def _refuse_to_lose(call: Call, error: InfraError) -> None:
@@ -209,9 +226,7 @@ def _observe(inputs: Values, job: Job, status: JobStatus, before: Values) -> Val
         "exitCode": -1 if status.exit_code is None else status.exit_code,
     }
     try:
-        host, path = open_machine(inputs.get("runHost")), inputs["runPath"]
-        metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
-        run = run_status(parse_record(host.read(f"{path}/run.json")), metrics)
+        run = _run(inputs)
         log = log_tail(job, LOG_LINES)
     except HostError:
         if not is_gone(inputs.get("runHost")):
@@ -220,6 +235,13 @@ def _observe(inputs: Values, job: Job, status: JobStatus, before: Values) -> Val
         kept = {key: before.get(key, default) for key, default in (("step", 0), ("log", ""))}
         return {**seen, "reason": status.reason or str(before.get("reason") or ""), **kept}
     return {**seen, "reason": run.ended or status.reason, "step": run.step, "log": log}
+
+
+def _run(inputs: Values) -> RunStatus:
+    """How far the run is, by its own figures where it lies."""
+    host, path = open_machine(inputs.get("runHost")), inputs["runPath"]
+    metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
+    return run_status(parse_record(host.read(f"{path}/run.json")), metrics)
 
 
 def _refuse_failed(made: Made, status: JobStatus) -> Made:

@@ -1,5 +1,6 @@
 """Upload: a folder of this machine on a host, kept equal and proven so."""
 
+import time
 from pathlib import Path
 
 from infra.errors import HostError
@@ -11,6 +12,8 @@ from infra.runpod.open_runs import pod_of, refuse_to_end
 from infra.seal.data import seal_data
 from infra.seal.key import seal_key
 from infra.state_folder import state_folder
+
+SAY_EVERY_S = 2.0
 
 
 class UploadTable:
@@ -66,10 +69,19 @@ class UploadTable:
     def _send(self, call: Call, inputs: Values) -> Values:
         source, exclude = Path(inputs["source"]), inputs.get("exclude") or []
         host = open_machine(inputs["host"])
+        progress = _Progress(call)
         if not inputs.get("seal"):
-            receipt = upload(host, source, inputs["target"], exclude=exclude, cancelled=call.cancelled.is_set)
+            receipt = upload(
+                host,
+                source,
+                inputs["target"],
+                exclude=exclude,
+                cancelled=call.cancelled.is_set,
+                progress=progress,
+            )
             return {"files": receipt.files, "bytes": receipt.bytes, "sha256": receipt.sha256}
         stamp = str(inputs["seal"])
+        call.say("encrypting what changed")
         sealed = state_folder() / "sealed" / stamp
         seal_data(
             source,
@@ -78,9 +90,21 @@ class UploadTable:
             exclude=exclude,
             cancelled=call.cancelled.is_set,
         )
-        receipt = upload(host, sealed, inputs["target"], cancelled=call.cancelled.is_set)
+        receipt = upload(host, sealed, inputs["target"], cancelled=call.cancelled.is_set, progress=progress)
         # What lies there has other digests: a change is one of what lies here, open.
         return {"files": receipt.files, "bytes": receipt.bytes, "sha256": _digest(source, inputs)}
+
+
+class _Progress:
+    """Bytes sent so far, said once in a while."""
+
+    def __init__(self, call: Call) -> None:
+        self._call, self._next = call, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + SAY_EVERY_S
+            self._call.say(f"sent {done / 2**20:.0f} of {total / 2**20:.0f} MiB")
 
 
 def _digest(source: Path, inputs: Values) -> str:
