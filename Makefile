@@ -7,7 +7,7 @@ OUT    ?= demo-out
 # --no-header and --no-emit-index-url: a compiled file names versions only, never where they came from.
 COMPILE = uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
 
-.PHONY: up down plan engine tiles image-cpu image-detect image-cuda image-cloud pin help demo test check lint types format setup requirements clean
+.PHONY: rehearse up down plan engine tiles image-cpu image-detect image-cuda image-cloud pin help demo test check lint types format setup requirements clean
 
 help:
 	@echo "make demo    simulate, train, detect, report: about two minutes, no GPU, no account"
@@ -16,6 +16,7 @@ help:
 	@echo "make setup   only the virtual environment in $(VENV)"
 	@echo "make plan    STACK=local: what the target consists of and can cost at most; no engine, account or network"
 	@echo "make up      STACK=local: train there; make down STACK=local: stop, bring home, remove everything"
+	@echo "make rehearse  the whole of Runpod on this machine, simulated: no account, no GPU"
 	@echo "make engine  the pulumi program, by Pulumi's own installer"
 	@echo "make requirements   newer pins (needs uv)"
 
@@ -42,6 +43,9 @@ plan: $(STAMP)
 
 up: $(STAMP) tiles
 	@$(BIN)/python -m stacks up $(STACK) --yes
+
+rehearse: $(STAMP)
+	@$(BIN)/python -m stacks rehearse runpod
 
 down: $(STAMP)
 	@$(BIN)/python -m stacks down $(STACK) --yes

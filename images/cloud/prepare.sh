@@ -2,11 +2,11 @@
 # Makes the virtual environment VENV on a machine whose image brings torch, and installs the project there.
 #   sh images/cloud/prepare.sh VENV      from the code's folder; may be run again at any time, also by two at once
 # torch and what came with it stay the image's own: they fit its CUDA. Everything else has the versions of
-# requirements.txt. The interpreter is the first with torch of $PYTHON, python3 and python.
+# requirements.txt; what sealed runs and messages need, those of requirements-cloud.txt. The interpreter is the first with torch of $PYTHON, python3 and python.
 set -eu
 [ "$#" -eq 1 ] || { echo "prepare: name one folder for the virtual environment" >&2; exit 2; }
 fail() { echo "prepare: $1" >&2; exit 1; }
-[ -f requirements.txt ] && [ -f pyproject.toml ] || fail "$(pwd) is not the code's folder; change there first"
+[ -f requirements.txt ] && [ -f requirements-cloud.txt ] && [ -f pyproject.toml ] || fail "$(pwd) is not the code's folder; change there first"
 venv=$1
 case $venv in /*) ;; *) venv=$(pwd)/$venv ;; esac
 
@@ -26,7 +26,7 @@ import sys
 from importlib.metadata import version
 print(sys.version.split()[0], sys.prefix, version("torch"), version("torchvision"))') || fail "$python does not tell its torch"
 wanted="$base
-$(cat requirements.txt pyproject.toml | "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+$(cat requirements.txt requirements-cloud.txt pyproject.toml | "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
 $(pwd)"
 stamp=$venv/.sonarstack-prepared
 is_ready() { [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; }
@@ -60,6 +60,9 @@ logged "$venv/bin/python" -m pip --version || fail "the image's Python has no pi
 install() { logged "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps --progress-bar off "$@"; }
 
 grep -vE '^(torch|torchvision|triton)[ =]|^(nvidia|cuda)-' requirements.txt >"$venv/requirements.txt"
+# pyrage opens sealed data; apprise sends messages, with what it needs itself.
+grep -E '^(pyrage|apprise|requests|requests-oauthlib|oauthlib|urllib3|idna|charset-normalizer|click)==' \
+    requirements-cloud.txt >>"$venv/requirements.txt"
 install --only-binary :all: -r "$venv/requirements.txt" || fail "packages cannot be installed: $(last) (all of it: $log)"
 install --no-build-isolation --editable . || fail "the project cannot be installed: $(last) (all of it: $log)"
 # opencv-python needs the system's OpenGL library, which servers lack; the headless build of the same version does not.

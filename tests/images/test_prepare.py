@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def image(tmp_path) -> Image:
     (site / "pip" / "__main__.py").write_text(PIP)
     (tmp_path / "code" / "app").mkdir(parents=True)
     (tmp_path / "code" / "app" / "__init__.py").touch()
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-cloud.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / "code" / name)
     return image
 
@@ -110,7 +111,12 @@ def test_it_installs_all_but_torch_and_what_comes_with_it(image) -> None:
     wanted = set((image.root / "venv" / "requirements.txt").read_text().splitlines())
     every = set((ROOT / "requirements-cpu.txt").read_text().splitlines())
     assert {re.split("[ =]", line)[0] for line in every - wanted} == {"torch", "torchvision"}
-    assert wanted < every
+    more = wanted - every
+    assert more < set((ROOT / "requirements-cloud.txt").read_text().splitlines())
+    names = {line.split("==")[0] for line in more}
+    assert {"pyrage", "apprise"} <= names
+    needed = {re.split("[^A-Za-z0-9-]", one)[0].lower() for one in requires("apprise") or () if ";" not in one}
+    assert needed <= {line.split("==")[0] for line in wanted}
     python = image.root / "venv" / "bin" / "python"
     subprocess.run([python, "-c", "import app, torch, torchvision, cv2"], check=True, cwd="/")
 
