@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from infra.budget import Rates
+from infra.budget import Rates, worst_case
 from infra.errors import SettingsError
 from infra.hosts.tree import local_tree, tree_digest
 from infra.naming import stamp
@@ -28,6 +28,8 @@ __all__ = ["deploy", "describe", "program_to_plan", "rates", "refuse_unprepared"
 DISK_USD_PER_GIB_MONTH = 0.10
 VOLUME_USD_PER_GIB_MONTH = 0.07
 """Container disk, and network volume below 1 TB. Source: docs.runpod.io pods/pricing, read 2026-11-22."""
+PROXY = "-8888.proxy.runpod.net"
+"""Docs.runpod.io pods/configuration/expose-ports, by cloud facts 1.3: https://POD-PORT.proxy.runpod.net."""
 LOOKS = 2
 """At a volume whose pod is gone: once to see how its job ended, once to bring the run home."""
 NO_KEY = "Runpod needs RUNPOD_API_KEY; make a key in the console (Settings, API keys) and export it"
@@ -99,6 +101,10 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
     pulumi.export("leaseUntil", ready.lease_until)
     pulumi.export("ssh", f"python -m stacks ssh {stack}")
     pulumi.export("boards", f"python -m stacks ssh {stack} --forward")
+    if settings.expose:
+        # Runpod's public proxy; the password is told by `stacks ssh` alone.
+        pulumi.export("jupyter", pulumi.Output.concat("https://", ready.ready_pod_id, PROXY))
+    pulumi.export("worstCaseUsd", round(worst_case(rates(settings), settings.limits()).capped_lease_usd, 2))
     pulumi.export("simulated", pod.simulated)
     ready.key_accepted.apply(_say_whether_it_ends_itself)
 
