@@ -78,9 +78,10 @@ def _play(stack: Stack, scenario: Scenario, crash: Crash, step: Step | None) -> 
 
 def _reaped(stack: Stack) -> str:
     """Nobody comes back before the lease is over."""
-    lived, volumes = stack.gpu_pods(), set(stack.ground.simulator.simulation.state.volumes)
+    state = stack.ground.simulator.simulation.state
+    lived, volumes = len(state.pods), set(state.volumes)
     _hold([*reaped(stack.ground), *at_once(stack.ground)])
-    if volumes - set(stack.ground.simulator.simulation.state.volumes):
+    if volumes - set(state.volumes):
         raise BrokenError("reap removed a volume")
     return "ok reaped" if lived else "ok nothing billed"
 
