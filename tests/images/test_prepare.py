@@ -115,7 +115,9 @@ def test_it_installs_all_but_torch_and_what_comes_with_it(image) -> None:
     assert more < set((ROOT / "requirements-cloud.txt").read_text().splitlines())
     names = {line.split("==")[0] for line in more}
     assert {"pyrage", "apprise"} <= names
-    needed = {re.split("[^A-Za-z0-9-]", one)[0].lower() for one in requires("apprise") or () if ";" not in one}
+    needed = {
+        re.split("[^A-Za-z0-9-]", one)[0].lower() for one in requires("apprise") or () if ";" not in one
+    }
     assert needed <= {line.split("==")[0] for line in wanted}
     python = image.root / "venv" / "bin" / "python"
     subprocess.run([python, "-c", "import app, torch, torchvision, cv2"], check=True, cwd="/")
