@@ -44,6 +44,19 @@ def receipt_now(
     return receipt, path
 
 
+def end_leftovers(stack: str) -> list[str]:
+    """End what an `up` that was killed left empty, and no state knows of; its names.
+
+    Raises:
+        InfraError: the provider cannot be asked.
+    """
+    from infra.runpod.account import open_account
+    from infra.runpod.leftovers import end_empty_volumes
+
+    with open_account() as renter:
+        return end_empty_volumes(renter, stamp_of(stack))
+
+
 def what_bills(stack: str) -> list[Left]:
     """What of a stack bills at its provider now.
 

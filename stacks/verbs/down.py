@@ -28,7 +28,7 @@ def down(
     from infra.runs.manifest import RECORD
     from stacks.engine import engine_variables, run_engine
     from stacks.live import PROJECT
-    from stacks.receipts import RENTS, after_failure
+    from stacks.receipts import RENTS, after_failure, end_leftovers
     from stacks.settings import read_stack_file
     from stacks.verbs.console import say, say_json
 
@@ -53,6 +53,9 @@ def down(
         say(f"stack {stack} is down" + (f"; its run is in {home}" if there else ""))
     receipt = None
     if settings.target in RENTS:
+        for name in end_leftovers(stack):
+            if not as_json:
+                say(f"ended: {name}, left empty by an `up` that was killed")
         receipt = _receipt(stack, settings, home, as_json=as_json)
     if as_json:
         say_json(

@@ -102,7 +102,7 @@ class _Progress:
         self._call, self._next = call, 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() >= self._next:
+        if done >= total or time.monotonic() >= self._next:
             self._next = time.monotonic() + SAY_EVERY_S
             self._call.say(f"sent {done / 2**20:.0f} of {total / 2**20:.0f} MiB")
 

@@ -1,0 +1,77 @@
+"""An empty volume that no state knows of is ended; one that a pod was ready on is not touched."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from infra.journal import Journal, Lease
+from infra.runpod.client import RunpodClient
+from infra.runpod.leftovers import end_empty_volumes
+from infra.runpod.rent import Renter
+from infra.runpod.simulator.run import running
+
+STAMP = "sonarstack-t-000000"
+
+
+@pytest.fixture
+def renter(tmp_path):
+    with (
+        running(tmp_path / "account", allowed=tmp_path / "pods") as service,
+        RunpodClient(service.key, service.address) as client,
+    ):
+        yield Renter(client, Journal(tmp_path / "leases"))
+
+
+def lease(renter: Renter, **more) -> Lease:
+    values = {
+        "cloud": "runpod",
+        "account": renter.client.address,
+        "kind": "volume",
+        "name": f"{STAMP}-volume",
+        "stamp": STAMP,
+        "run": "home",
+        "rented_at": datetime.now(UTC),
+        "lease_until": None,
+        "price_usd_per_h": 0.01,
+    }
+    return renter.journal.write(Lease(**{**values, **more}))
+
+
+def make(renter: Renter) -> str:
+    return renter.client.create_volume(name=f"{STAMP}-volume", size_gb=10, data_center="EU-RO-1").id
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_empty_volume_goes(renter, answered) -> None:
+    made = make(renter)
+    lease(renter, id=made if answered else "")
+    assert end_empty_volumes(renter, STAMP) == [f"{STAMP}-volume"]
+    assert renter.client.volumes() == []
+    assert all(one.ended_at for one in renter.journal.leases())
+    assert end_empty_volumes(renter, STAMP) == []
+
+
+def test_one_that_a_pod_was_ready_on_stays(renter) -> None:
+    kept = lease(renter, id=make(renter))
+    lease(
+        renter,
+        kind="pod",
+        name=f"{STAMP}-1",
+        id="p",
+        address="ssh://root@h:1",
+        rented_at=kept.rented_at + timedelta(minutes=1),
+    )
+    assert end_empty_volumes(renter, STAMP) == []
+    assert len(renter.client.volumes()) == 1
+
+
+def test_another_stacks_stays(renter) -> None:
+    lease(renter, id=make(renter), stamp="sonarstack-other-111111")
+    assert end_empty_volumes(renter, STAMP) == []
+    assert len(renter.client.volumes()) == 1
+
+
+def test_one_that_was_never_made_is_forgotten(renter) -> None:
+    lease(renter)
+    assert end_empty_volumes(renter, STAMP) == []
+    assert renter.journal.leases() == []
