@@ -19,7 +19,7 @@ from infra.runpod.account import account_address
 from infra.runpod.describe import describe
 from infra.runpod.reader import USD as LOOK_USD
 from infra.runpod.spec import PodSpec
-from infra.runpod.training import CODE_EXCLUDES, PodTraining, PodTrainingArgs, Registry
+from infra.runpod.training import CODE_EXCLUDES, LATE, PodTraining, PodTrainingArgs, Registry
 from infra.specs import TrainingJob
 from stacks.configs import RunpodSettings
 from stacks.run_home import PROJECT, data_folder, home_of
@@ -150,7 +150,7 @@ def _job_digest(settings: RunpodSettings, data: Path | None) -> str:
     """Another text for another job: code by content, data by names and sizes, since it may be large."""
     parts: list[Any] = [
         tree_digest(local_tree(PROJECT, CODE_EXCLUDES)),
-        sorted(_job(settings).variables().items()),
+        sorted((k, v) for k, v in _job(settings).variables().items() if k not in LATE),
         settings.train_arguments,
         settings.rerun,
     ]

@@ -1,0 +1,125 @@
+"""What the Runpod target declares, under Pulumi's mocks: names, stamps, order, what is secret and what is open."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.naming import stamp
+from stacks.mock_run import SHOWN_SECRET, Declared, declare
+from stacks.runpod import deploy, rates, refuse_unprepared
+from stacks.settings import parse_settings
+
+STAMP = stamp("sonarstack", "night")
+
+
+@pytest.fixture
+def stack(tmp_path, monkeypatch):
+    (tmp_path / "tiles").mkdir()
+    (tmp_path / "tiles" / "a.png").touch()
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_planted")
+
+    def run(**changed: object) -> dict[str, Declared]:
+        return declared(settings(**changed))
+
+    def settings(**changed: object):
+        given = {"target": "runpod", "dataUrl": str(tmp_path / "tiles"), "maxUsdPerH": "0.8", **changed}
+        return parse_settings(
+            {f"sonarstack:{key}": value for key, value in given.items() if value is not None}
+        )
+
+    def declared(it) -> dict[str, Declared]:
+        found = declare(lambda: deploy(it, "night", quiet=True), project="sonarstack", stack="night")
+        return {one.name: one for one in found}
+
+    run.settings = settings
+    return run
+
+
+def test_everything_hangs_under_one_component_and_carries_the_stamp(stack) -> None:
+    made = stack()
+    assert [one.token.rsplit(":", 1)[-1] for one in made.values()] == [
+        "PodTraining", "NetworkVolume", "Pod", "PodReady", "Upload", "Upload", "TrainingRun",
+    ]  # fmt: skip
+    root = made["training"].urn
+    assert all(one.parent == root for one in made.values() if one.name != "training")
+    assert made["training-pod"].inputs["stamp"] == STAMP
+    assert made["training-volume"].inputs["name"].startswith(STAMP)
+    for name in ("training-code", "training-data"):
+        assert made[name].inputs["target"].startswith(f"/workspace/{STAMP}/")
+    assert made["training-run"].inputs["runPath"] == f"/workspace/{STAMP}/run"
+    assert made["training-run"].inputs["start"]["cwd"] == f"/workspace/{STAMP}/code"
+
+
+def test_no_secret_is_in_the_clear(stack) -> None:
+    made = stack(
+        notifyUrl="json://planted-token",
+        image="me/private:1",
+        registryUsername="me",
+        registryPassword="planted-password",
+    )
+    assert made["training-registry"].inputs["password"] == SHOWN_SECRET
+    assert made["training-run"].inputs["secrets"] == SHOWN_SECRET
+    assert "planted" not in str({name: one.inputs for name, one in made.items()})
+
+
+def test_code_that_goes_there_holds_no_history_state_or_secret(stack) -> None:
+    excluded = stack()["training-code"].inputs["exclude"]
+    assert {".git", ".pulumi", ".pulumi-passphrase", "Pulumi.*.yaml", ".venv"} <= set(excluded)
+
+
+def test_hours_and_price_are_told_at_the_start_and_are_no_part_of_the_job(stack) -> None:
+    run = stack(maxHours="3")["training-run"].inputs
+    told = run["start"]["variables"]
+    assert not {"SONARSTACK_MAX_HOURS", "SONARSTACK_PRICE_USD_PER_H", "SONARSTACK_SPENT_USD"} & told.keys()
+    assert told["SONARSTACK_DATA_URL"] == "../data"
+    assert {"leaseUntil", "priceUsdPerH", "stamp", "run", "account"} == run["terms"].keys()
+    assert stack(maxHours="4")["training-run"].inputs["start"] == run["start"]
+
+
+def test_the_community_cloud_has_no_volume_and_is_sealed(stack) -> None:
+    made = stack(cloud="community")
+    assert "training-volume" not in made
+    assert made["training-data"].inputs["seal"] == STAMP
+    assert made["training-run"].inputs["seal"] == STAMP
+    assert "seal" not in made["training-code"].inputs
+    assert "seal" not in stack()["training-data"].inputs
+    assert made["training-run"].inputs["start"]["variables"]["SONARSTACK_SEALED"] == "1"
+
+
+def test_another_job_is_another_digest_and_another_ceiling_is_not(stack, tmp_path) -> None:
+    first = stack()["training-pod"].inputs["job"]
+    assert stack(maxUsdPerH="0.9", maxHours="7")["training-pod"].inputs["job"] == first
+    assert stack(recipe="smoke")["training-pod"].inputs["job"] != first
+    assert stack(rerun="2")["training-pod"].inputs["job"] != first
+    (tmp_path / "tiles" / "b.png").write_bytes(b"more")
+    assert stack()["training-pod"].inputs["job"] != first
+
+
+def test_another_run_has_other_folders(stack) -> None:
+    run = stack(rerun="2")["training-run"].inputs
+    assert run["runPath"] == f"/workspace/{STAMP}/run-2"
+    assert Path(run["home"]).name == "night-2"
+
+
+def test_an_own_image_and_an_open_notebook(stack) -> None:
+    pod = stack(image="me/sonarstack:1", expose=True)["training-pod"].inputs
+    assert (pod["image"], pod["ownImage"], pod["expose"]) == ("me/sonarstack:1", True, True)
+    assert "--run ../run" in stack()["training-run"].inputs["start"]["argv"][2]
+
+
+def test_the_worst_case_counts_the_way_home(stack) -> None:
+    assert rates(stack.settings()).bring_home_usd == pytest.approx(0.2)
+    assert rates(stack.settings(cloud="community")).bring_home_usd == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda m: m.delenv("RUNPOD_API_KEY"), "Runpod needs RUNPOD_API_KEY"),
+        (lambda m: m.setenv("PATH", "/nowhere"), "ssh, ssh-keygen, rsync not found"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_rented(stack, monkeypatch, spoil, says) -> None:
+    spoil(monkeypatch)
+    with pytest.raises(Exception, match=says):
+        refuse_unprepared(stack.settings())
