@@ -212,29 +212,31 @@ def test_an_orphan_is_imported_and_taken_up(engine, service, tmp_path) -> None:
     assert differences(tmp_path / "home") == []
 
 
-@pytest.mark.parametrize(
-    ("changed", "variables", "says"),
-    [
-        ({}, {"RUNPOD_API_KEY": ""}, "Runpod needs RUNPOD_API_KEY"),
-        ({}, {"RUNPOD_API_KEY": "rpa_wrong"}, "set RUNPOD_API_KEY to a key of the console"),
-        ({"gpus": ["RTX 9999"]}, {}, "RTX 9999"),
-        ({"dataCenters": ["XX-RO-9"]}, {}, "XX-RO-9"),
-        ({"maxUsdPerH": "0.01"}, {}, "maxUsdPerH"),
-        ({"dataUrl": "/nowhere/tiles"}, {}, "is no folder here"),
-        ({"image": "me/sonarstack"}, {}, "has no tag"),
-        ({"maxUsd": "0.5"}, {}, "above sonarstack:maxUsd"),
-        ({"maxHours": "9000"}, {}, "maxHours"),
-    ],
+BAD: tuple[tuple[dict[str, object], dict[str, str], str], ...] = (
+    ({}, {"RUNPOD_API_KEY": ""}, "Runpod needs RUNPOD_API_KEY"),
+    ({}, {"RUNPOD_API_KEY": "rpa_wrong"}, "set RUNPOD_API_KEY to a key of the console"),
+    ({"gpus": ["RTX 9999"]}, {}, "RTX 9999"),
+    ({"dataCenters": ["XX-RO-9"]}, {}, "XX-RO-9"),
+    ({"maxUsdPerH": "0.01"}, {}, "maxUsdPerH"),
+    ({"dataUrl": "/nowhere/tiles"}, {}, "is no folder here"),
+    ({"image": "me/sonarstack"}, {}, "has no tag"),
+    ({"maxUsd": "0.5"}, {}, "above sonarstack:maxUsd"),
+    ({"maxHours": "9000"}, {}, "maxHours"),
 )
-def test_bad_input_is_told_in_one_line_before_anything_is_rented(
-    engine, service, changed, variables, says
-) -> None:
-    for key, value in changed.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        ok(engine("config", "set", f"sonarstack:{key}", text))
-    up = engine.up(**variables)
-    assert up.returncode != 0
-    assert says in up.stdout + up.stderr
-    assert "Traceback" not in up.stdout + up.stderr
-    assert posts(service) == 0
-    assert not service.meter()["volumes_usd_per_h"]
+
+
+def test_bad_input_is_told_in_one_line_before_anything_is_rented(engine, service) -> None:
+    settings = engine.folder / "Pulumi.test.yaml"
+    good = settings.read_text()
+    for changed, variables, says in BAD:
+        lines = [one for one in good.splitlines() if one.strip().split(":")[1] not in changed]
+        more = [f"  sonarstack:{key}: {json.dumps(value)}" for key, value in changed.items()]
+        settings.write_text("\n".join([lines[0], *more, *lines[1:]]) + "\n")
+        up = engine.up(**variables)
+        told = up.stdout + up.stderr
+        assert up.returncode != 0, changed
+        assert says in told, told
+        assert "Traceback" not in told, told
+        assert posts(service) == 0
+        assert not service.meter()["volumes_usd_per_h"]
+    settings.write_text(good)
