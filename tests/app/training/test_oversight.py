@@ -115,7 +115,7 @@ def after(count, real):
 
 where, data, run = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 WAIT_S = float(sys.argv[4])
-watchdog.GRACE_S = watchdog.ENDING_GRACE_S = 1.5
+watchdog.GRACE_S = watchdog.ENDING_GRACE_S = float(sys.argv[5])
 Idleness.look = look
 loop.CLAIM_WITHIN_S = 1.0
 job = tiny_job(data, run, config=tiny_config(epochs=3, checkpoint_minutes=0.0001))
@@ -131,11 +131,11 @@ print("it came back")
 
 
 def run_that_hangs(
-    where: str, data: Path, run: Path, *, wait_s: float = 4.0
+    where: str, data: Path, run: Path, *, wait_s: float = 4.0, grace_s: float = 1.5
 ) -> subprocess.CompletedProcess[str]:
     """A training in a process of its own, called idle so many seconds after something in it began to hang."""
     return subprocess.run(
-        [sys.executable, "-c", HANG, where, str(data), str(run), str(wait_s)],
+        [sys.executable, "-c", HANG, where, str(data), str(run), str(wait_s), str(grace_s)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -170,7 +170,7 @@ def test_a_training_that_hangs_is_ended_with_what_is_safe(
 def test_a_loader_that_hangs_at_the_end_does_not_hold_up_the_checkpoint(data: Path, tmp_path: Path) -> None:
     """The loop still has batches when it is asked; only the loader's thread cannot be joined."""
     run = tmp_path / "run"
-    done = run_that_hangs("loader", data, run, wait_s=-1.0)
+    done = run_that_hangs("loader", data, run, wait_s=-1.0, grace_s=8.0)  # time to end by itself
     assert done.returncode == 82, done.stderr
     assert "it came back" not in done.stdout
     ends = [line for line in RunFolder(run).read_metrics() if line["kind"] == "end"]
