@@ -17,7 +17,7 @@ from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.provider.terms import late_variables
 from infra.runpod.open_runs import expect_run, is_expected, pod_of, run_is_home
-from infra.runs.manifest import differences, read_manifest
+from infra.runs.manifest import MANIFEST, differences, read_manifest
 from infra.runs.open_home import bring_home_open
 from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
 from infra.seal.key import seal_key
@@ -112,7 +112,7 @@ class TrainingRunTable:
                 _close_accounts(inputs["terms"])
         except HostGoneError as error:
             # `watch` may have brought all of it home before its machine went.
-            if not _is_complete(Path(inputs["home"])):
+            if not _came_home(inputs):
                 _refuse_to_lose(call, error)
         except InfraError as error:
             _refuse_to_lose(call, error)
@@ -170,11 +170,18 @@ def _refuse_to_lose(call: Call, error: InfraError) -> None:
         ) from error
 
 
-def _is_complete(home: Path) -> bool:
-    """Whether a whole run is at home, by its own manifest."""
+def _came_home(inputs: Values) -> bool:
+    """Whether a whole run is at home by its own manifest, and not one from before its machine was rented."""
+    home, pod = Path(inputs["home"]), pod_of(inputs.get("runHost"))
+    lease = Journal().newest(str((inputs.get("terms") or {}).get("account")), pod)
     try:
-        return read_manifest(home)[0] and not differences(home)
-    except RunHomeError:
+        return (
+            lease is not None
+            and (home / MANIFEST).stat().st_mtime >= lease.rented_at.timestamp()
+            and read_manifest(home)[0]
+            and not differences(home)
+        )
+    except (RunHomeError, FileNotFoundError):
         return False
 
 

@@ -1,5 +1,8 @@
 """The Runpod tables as the engine sees them: the plugin as a process, against the simulated service."""
 
+import hashlib
+import json
+import os
 import subprocess
 import sys
 import time
@@ -389,3 +392,39 @@ def test_of_equal_prices_the_place_with_more_gpus_that_would_do_is_taken() -> No
         )
     ]
     assert _places(offers) == ["Y", "X", "Z"]
+
+
+@pytest.mark.parametrize(
+    ("written", "refused"), [("after", False), ("before", True), ("half", True), ("never", True)]
+)
+def test_a_run_that_watch_brought_home_needs_its_pod_no_more(
+    plugin, service, tmp_path, written, refused
+) -> None:
+    """Without a volume, the pod gone: only what came home whole since it was rented lets the destroy go on."""
+    home = tmp_path / "home"
+    made = create(plugin, "Pod", pod(tmp_path, cloud="community"))
+    told = decode(made.properties).values
+    if written != "never":
+        home.mkdir()
+        (home / "run.json").write_text("{}")
+        digest = hashlib.sha256(b"{}").hexdigest()
+        manifest = {"complete": written != "half", "files": {"run.json": digest}}
+        (home / "manifest.json").write_text(json.dumps(manifest))
+    if written == "before":
+        os.utime(home / "manifest.json", (0, 0))
+    service.kill_pod(told["podId"])
+    folder = f"{tmp_path}/pods/workspace/sonarstack-t-000000"
+    host = {"pod": made.id, "identity": "sonarstack-t-000000"}
+    inputs = {
+        "start": {"folder": f"{folder}/job", "argv": ["true"], "cwd": "/", "stamp": "sonarstack-t-000000"},
+        "runHost": host,
+        "runPath": f"{folder}/run",
+        "home": str(home),
+        "terms": {"account": service.address, "stamp": "sonarstack-t-000000", "run": "home"},
+    }
+    outputs = {"where": {"kind": "pod", "folder": f"{folder}/job", "host": host}}
+    if not refused:
+        delete(plugin, "TrainingRun", "x", inputs, outputs)
+        return
+    with pytest.raises(grpc.RpcError, match="nothing was destroyed"):
+        delete(plugin, "TrainingRun", "x", inputs, outputs)
