@@ -19,15 +19,13 @@ from infra.runpod.account import account_address
 from infra.runpod.describe import describe
 from infra.runpod.reader import USD as LOOK_USD
 from infra.runpod.spec import PodSpec
+from infra.runpod.storage_prices import DISK_USD_PER_GB_MONTH, VOLUME_USD_PER_GB_MONTH
 from infra.runpod.training import CODE_EXCLUDES, LATE, PodTraining, PodTrainingArgs, Registry
 from infra.specs import TrainingJob
 from stacks.configs import RunpodSettings
 from stacks.run_home import PROJECT, data_folder, home_of
 
 __all__ = ["deploy", "describe", "program_to_plan", "rates", "refuse_unprepared"]
-DISK_USD_PER_GIB_MONTH = 0.10
-VOLUME_USD_PER_GIB_MONTH = 0.07
-"""Container disk, and network volume below 1 TB. Source: docs.runpod.io pods/pricing, read 2026-11-22."""
 PROXY = "-8888.proxy.runpod.net"
 """Docs.runpod.io pods/configuration/expose-ports, by cloud facts 1.3: https://POD-PORT.proxy.runpod.net."""
 LOOKS = 2
@@ -40,9 +38,9 @@ def rates(settings: RunpodSettings) -> Rates:
     return Rates(
         machine_usd_per_h=settings.max_usd_per_h,
         disk_gib=settings.disk_gib,
-        disk_usd_per_gib_month=DISK_USD_PER_GIB_MONTH,
+        disk_usd_per_gib_month=DISK_USD_PER_GB_MONTH,
         volume_gib=settings.volume,
-        volume_usd_per_gib_month=VOLUME_USD_PER_GIB_MONTH,
+        volume_usd_per_gib_month=VOLUME_USD_PER_GB_MONTH,
         bring_home_usd=LOOKS * LOOK_USD if settings.volume else 0.0,
     )
 

@@ -10,10 +10,9 @@ from infra.journal import Lease
 from infra.naming import resource_name
 from infra.runpod.rent import UNSURE_FOR
 from infra.runpod.spec import spec_of, told_lease
+from infra.runpod.storage_prices import VOLUME_USD_PER_GB_MONTH
 from infra.runpod.wire import NetworkVolume, Pod
 
-VOLUME_USD_PER_GB_MONTH = 0.07
-"""Below 1 TB; above it is cheaper. Source: docs.runpod.io pods/pricing, read 2026-11-22."""
 GONE = "TERMINATED"
 
 Action = Literal["end", "keep", "warn", "settle", "drop", "remove"]

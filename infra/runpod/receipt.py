@@ -10,9 +10,8 @@ from infra.runpod.errors import CancelledError, RunpodError
 from infra.runpod.guard import Finding, plan_reaping
 from infra.runpod.reaper import reap
 from infra.runpod.rent import Renter
+from infra.runpod.storage_prices import DISK_USD_PER_GB_MONTH
 
-DISK_USD_PER_GB_MONTH = 0.10
-"""Container disk, which a pod's price leaves out. Source: docs.runpod.io pods/pricing, read 2026-11-22."""
 BILLS_GO_BACK_DAYS = 30
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from infra.budget import HOURS_A_MONTH
 from infra.errors import SettingsError
 from infra.journal import Lease
 from infra.provider.table import Call, Made, Values, require
@@ -11,10 +12,8 @@ from infra.runpod.errors import CancelledError, OfferError, RefusedError, Runpod
 from infra.runpod.offers import Offer, Wish, rank_offers
 from infra.runpod.open_runs import refuse_to_remove
 from infra.runpod.rent import Renter
+from infra.runpod.storage_prices import VOLUME_USD_PER_GB_MONTH
 from infra.runpod.wire import NetworkVolume
-
-CEILING_USD_PER_GB_MONTH = 0.07
-HOURS_A_MONTH = 730.0
 
 
 class NetworkVolumeTable:
@@ -169,7 +168,7 @@ def _lease(renter: Renter, inputs: Values) -> Lease:
         run=str(inputs["run"]),
         rented_at=renter.now(),
         lease_until=None,
-        price_usd_per_h=float(inputs["sizeGib"]) * CEILING_USD_PER_GB_MONTH / HOURS_A_MONTH,
+        price_usd_per_h=float(inputs["sizeGib"]) * VOLUME_USD_PER_GB_MONTH / HOURS_A_MONTH,
     )
 
 
