@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.errors import HostError
+from infra.hosts.banner import wait_for_banner
 from infra.hosts.keys import key_path
 from infra.hosts.ssh import SshHost
 from infra.journal import Lease
@@ -92,6 +93,10 @@ def wait_ready(
     host, port, user = pod.ssh
     address = f"ssh://{user}@{host}:{port}"
     say(f"pod {lease.id}: knocking at its SSH")
+    try:
+        wait_for_banner(host, port, timeout_s=max(0.0, deadline - clock()), sleep=sleep)
+    except HostError as error:
+        raise BadHostError(f"pod {lease.id} does not speak SSH: {error}") from error
     _let_in(address, said.host_key, lease.stamp, deadline, sleep, clock)
     return Ready(
         pod_id=lease.id,
