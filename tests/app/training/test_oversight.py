@@ -119,11 +119,14 @@ watchdog.GRACE_S = watchdog.ENDING_GRACE_S = float(sys.argv[5])
 Idleness.look = look
 loop.CLAIM_WITHIN_S = 1.0
 job = tiny_job(data, run, config=tiny_config(epochs=3, checkpoint_minutes=0.0001))
-if where == "loader":
+if where.startswith("loader"):
     TileLoader._batch = after(7, TileLoader._batch)
+if where == "loader ahead":
+    accumulate = Session._accumulate
+    Session._accumulate = lambda *args: time.sleep(2 * watchdog.TICK_S) or accumulate(*args)
 elif where == "step":
     Session._accumulate = after(6, Session._accumulate)
-else:
+elif where == "checkpoint":
     RunFolder._save_checkpoint = after(3, RunFolder._save_checkpoint)
 loop.train(replace(job, probe=Gpu(0.0), idle_minutes=30), Bar())
 print("it came back")
@@ -170,7 +173,7 @@ def test_a_training_that_hangs_is_ended_with_what_is_safe(
 def test_a_loader_that_hangs_at_the_end_does_not_hold_up_the_checkpoint(data: Path, tmp_path: Path) -> None:
     """The loop still has batches when it is asked; only the loader's thread cannot be joined."""
     run = tmp_path / "run"
-    done = run_that_hangs("loader", data, run, wait_s=-1.0, grace_s=60.0)  # time to end by itself
+    done = run_that_hangs("loader ahead", data, run, wait_s=-1.0, grace_s=15.0)  # time to end by itself
     assert done.returncode == 82, done.stderr
     assert "it came back" not in done.stdout
     ends = [line for line in RunFolder(run).read_metrics() if line["kind"] == "end"]
