@@ -38,7 +38,6 @@ LOOKS = 3
 """How often a name is looked for after a lost answer: a list may lag behind (an assumption, the contract is silent)."""
 PODS, VOLUMES, REGISTRIES = "/pods", "/network-volumes", "/registries"
 
-Action = Literal["start", "stop", "restart", "terminate"]
 T = TypeVar("T")
 
 OURS = "sonarstack-"
@@ -132,28 +131,6 @@ class RunpodClient:
     def delete_pod(self, pod_id: str) -> None:
         """End it; one that is gone already is a success."""
         self._asks.delete(at(PODS, pod_id), f"end pod {pod_id}")
-
-    def act(self, pod_id: str, action: Action) -> Pod | None:
-        """Start, stop, restart or terminate it; None where no pod is left.
-
-        A restart is asked for once, since a second one would end what the first had begun; the others are repeated.
-
-        Raises:
-            ConflictError: not in this state.
-            MissingError: it is gone; for terminate that is a success.
-        """
-        what, path = f"{action} pod {pod_id}", at(PODS, pod_id) + "/action"
-        if action == "restart":
-            return read(Pod.read, self._asks.send("POST", path, what, {"action": action}), what)
-        try:
-            answer = self._asks.posted_again(path, what, {"action": action})
-        except MissingError:
-            if action == "terminate":
-                return None
-            raise
-        if action == "terminate":
-            return None
-        return self.pod(pod_id) if answer is None else read(Pod.read, answer, what)
 
     def logs(
         self,
@@ -291,12 +268,6 @@ class RunpodClient:
         """All data centres, with their GPUs."""
         params = {"include": "GPU_AVAILABILITY"}
         return self._all("/catalog/datacenters", "list data centres", "dataCenters", DataCenter.read, params)
-
-    def ssh_keys(self) -> list[str]:
-        """The account's public keys, as in authorized_keys."""
-        what = "list SSH keys"
-        answer = self._asks.get("/account/ssh-keys", what)
-        return read(lambda found: [str(one) for one in found["keys"]], answer, what)
 
     def pod_bills(self, pod_id: str | None = None, *, last_n: int = 30) -> list[PodBill]:
         """What pods cost on each of the last days, today included; of all pods where None."""

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import httpx
 
 from infra.runpod.errors import (
-    ConflictError,
     KeyRefusedError,
     MissingError,
     RateLimitError,
@@ -97,26 +96,6 @@ class Transport:
             self.repeated(lambda: self.send("DELETE", path, what))
         except MissingError:
             return
-
-    def posted_again(self, path: str, what: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A POST that does no harm twice; None if the second was told that the first had done it (409)."""
-        lost = False
-
-        def ask() -> dict[str, Any] | None:
-            nonlocal lost
-            try:
-                return self.send("POST", path, what, body)
-            except RateLimitError:
-                raise
-            except ServiceError:
-                lost = True
-                raise
-            except ConflictError:
-                if lost:
-                    return None
-                raise
-
-        return self.repeated(ask)
 
     def repeated(self, ask: Callable[[], T]) -> T:
         """Ask again while the service is ill: only for what may be repeated."""

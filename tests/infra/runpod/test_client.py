@@ -50,7 +50,6 @@ READS = {
     "/v2/catalog/gpus": lambda client: client.gpus(count=2, cloud="COMMUNITY", min_cuda="12.8"),
     "/v2/catalog/cpus": lambda client: client.cpus(),
     "/v2/catalog/datacenters": lambda client: client.data_centers(),
-    "/v2/account/ssh-keys": lambda client: client.ssh_keys(),
     "/v2/billing/pods": lambda client: client.pod_bills("7h9k2m4n6p", last_n=3),
     "/v2/billing/network-volumes": lambda client: client.volume_bills("2q9m7x4c"),
 }
@@ -66,7 +65,6 @@ def test_the_contracts_own_examples_are_read(contract, path) -> None:
 
 WRITES = {
     ("/v2/pods", "post", "201"): lambda client: client.create_pod(REQUEST),
-    ("/v2/pods/{id}/action", "post", "200"): lambda client: client.act("7h9k2m4n6p", "stop"),
     ("/v2/network-volumes", "post", "201"): lambda client: client.create_volume(
         name="sonarstack-v", size_gb=50, data_center="eu-ro-1"
     ),
@@ -254,13 +252,11 @@ def test_all_pods_of_a_name_the_oldest_first(pod) -> None:
 
 
 def test_ending_what_is_gone_is_a_success(pod) -> None:
-    service = Service(*[problem(404)] * 4, httpx.Response(204), problem(404), {**pod, "status": "TERMINATED"})
+    service = Service(*[problem(404)] * 4, {**pod, "status": "TERMINATED"})
     client = service.client()
     client.delete_pod("p")
     client.delete_volume("v")
     client.delete_registry("r")
-    assert client.act("p", "terminate") is None
-    assert client.act("p", "terminate") is None
     assert client.pod("p") is None
     assert client.pod("p") is None
 
@@ -271,19 +267,6 @@ def test_looks_at_what_is_gone() -> None:
     assert client.registry("r") is None
     with pytest.raises(MissingError):
         client.grow_volume("v", 100)
-    with pytest.raises(MissingError):
-        client.act("p", "start")
-
-
-def test_an_action_that_had_happened_already_is_a_success(pod) -> None:
-    service = Service(httpx.ReadTimeout("lost"), problem(409), {**pod, "status": "EXITED"})
-    assert service.client().act("p", "stop").status == "EXITED"
-    service = Service(problem(409, "not valid"))
-    with pytest.raises(ConflictError, match="not valid"):
-        service.client().act("p", "stop")
-    service = Service(httpx.ReadTimeout("lost"))
-    with pytest.raises(ServiceError):
-        service.client().act("p", "restart")
 
 
 @pytest.mark.parametrize("identity", ["", ".", "..", " "])
@@ -304,7 +287,7 @@ def test_a_cancel_ends_every_wait(made) -> None:
     def cancel(_: float) -> None:
         raise CancelledError("no more")
 
-    for ask in (made[1], lambda client: client.pods(), lambda client: client.act("p", "stop")):
+    for ask in (made[1], lambda client: client.pods()):
         client = RunpodClient(KEY, "http://rp.test/v2", http=Service(problem(500)).http, sleep=cancel)
         with pytest.raises(CancelledError):
             ask(client)

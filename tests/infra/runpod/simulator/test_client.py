@@ -32,7 +32,6 @@ def test_each_call_once(runpod, client) -> None:
     assert {one.id for one in client.gpus()} >= {GPU}
     assert client.cpus()
     assert client.data_centers()
-    assert client.ssh_keys() == []
     assert client.pod_bills(pod.id)
     assert client.volume_bills(volume.id)
     with pytest.raises(RefusedError, match="in use"):
