@@ -1,0 +1,51 @@
+"""What every object store can be asked, and how one is opened."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from infra.errors import HostError
+
+
+class ObjectStore(Protocol):
+    """One bucket or container. Keys have no leading slash."""
+
+    @property
+    def address(self) -> str:
+        """Such as s3://bucket."""
+
+    def get(self, key: str, offset: int = 0) -> bytes | None:
+        """An object from a byte on; None if it is not there.
+
+        Raises:
+            HostError: the store does not answer, or refuses.
+        """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write a small object, whole or not at all."""
+
+    def send(self, key: str, source: Path) -> None:
+        """Write a file, in parts where it is large; the store checks each against its checksum."""
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """Read an object into a file that appears when it is whole; False if it is not there."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys that begin so."""
+
+    def remove(self, key: str) -> None:
+        """Fine if it is not there."""
+
+
+def open_store(where: Mapping[str, Any]) -> ObjectStore:
+    """The store that an output such as {"bucket": "s3://name", "region": "us-east-1"} tells of.
+
+    Raises:
+        HostError: no such kind of store.
+    """
+    scheme, _, name = str(where.get("bucket")).partition("://")
+    if scheme == "s3" and name:
+        from infra.aws.s3_store import S3Store
+
+        return S3Store(name, region=str(where.get("region") or "") or None)
+    raise HostError(f"{where.get('bucket')!r} is no bucket that can be opened; s3://NAME is")
