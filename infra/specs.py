@@ -65,6 +65,8 @@ class TrainingJob:
     price_usd_per_h: float = 0.0
     spent_usd: float = 0.0
     """What earlier machines cost this run."""
+    cloud: str | None = None
+    """Whose machine it is: aws, azure, gcp; the program watches its interruption notices."""
     log_provider: str = "local"
     log_group: str | None = None
     sealed: bool = False
@@ -89,6 +91,7 @@ class TrainingJob:
             "SONARSTACK_PRICE_USD_PER_H": self.price_usd_per_h or None,
             "SONARSTACK_IDLE_MINUTES": self.limits.idle_minutes,
             "SONARSTACK_CHECKPOINT_MINUTES": self.checkpoint_minutes,
+            "SONARSTACK_CLOUD": self.cloud,
             "SONARSTACK_LOG_PROVIDER": self.log_provider,
             "SONARSTACK_LOG_GROUP": self.log_group,
             "SONARSTACK_SEALED": 1 if self.sealed else None,

@@ -36,7 +36,8 @@ EVERYTHING = TrainingJob(
     checkpoint_minutes=7.5,
     price_usd_per_h=0.123456789,
     spent_usd=1.25,
-    log_provider="local",
+    cloud="aws",
+    log_provider="aws",
     log_group="group",
     sealed=True,
     secret_id="secret",
@@ -67,6 +68,7 @@ def test_what_was_set_is_what_is_read() -> None:
     assert (cloud.price_usd_per_h, cloud.spent_usd) == (0.123456789, 1.25)
     assert (cloud.run_url, cloud.checkpoint_minutes) == ("s3://bucket/runs/x", 7.5)
     assert cloud.sealed
+    assert (cloud.provider, cloud.log_provider) == ("aws", "aws")
     assert (cloud.log_group, cloud.secret_id, cloud.notify_url) == (
         "group",
         "secret",

@@ -31,12 +31,15 @@ VARIABLES = {
     "SONARSTACK_PRICE_USD_PER_H": "cloud.price_usd_per_h",
     "SONARSTACK_IDLE_MINUTES": "cloud.idle_minutes",
     "SONARSTACK_CHECKPOINT_MINUTES": "cloud.checkpoint_minutes",
+    "SONARSTACK_CLOUD": "cloud.provider",
     "SONARSTACK_LOG_PROVIDER": "cloud.log_provider",
     "SONARSTACK_LOG_GROUP": "cloud.log_group",
     "SONARSTACK_SEALED": "cloud.sealed",
     "SONARSTACK_SECRET_ID": "cloud.secret_id",
     "SONARSTACK_NOTIFY_URL": "cloud.notify_url",
 }
+FOREIGN_VARIABLES = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "cloud.metadata_url"}
+"""Of programs that run here too, under their own names."""
 OTHER_VARIABLES = ("SONARSTACK_SEAM", "SONARSTACK_ENVIRONMENT", "SONARSTACK_TEST_DATA", SEAL_KEY)
 """Ours too, but not settings; the last one is a secret, read by app/secrets.py alone."""
 
@@ -107,7 +110,7 @@ def load_settings(
         for v in variables
         if v.startswith("SONARSTACK_") and v not in VARIABLES and v not in OTHER_VARIABLES
     )
-    for name, key in VARIABLES.items():
+    for name, key in (FOREIGN_VARIABLES | VARIABLES).items():
         if variables.get(name, "") != "":
             values[key], sources[key] = variables[name], name
     for key, value in (overrides or {}).items():

@@ -85,6 +85,8 @@ class Interruption:
     def __init__(self) -> None:
         self.signal_name: str | None = None
         self.asked: tuple[ExitCode, str] | None = None
+        self.wants_checkpoint = False
+        """Asked for by a warning that may come to nothing; whoever writes it takes this back."""
 
     def __bool__(self) -> bool:
         return self.asked is not None

@@ -24,6 +24,7 @@ from app.telemetry.notify import Notifier
 from app.telemetry.progress import Progress, Silent
 from app.training.limits import Interruption, Limits, catch_interruption
 from app.training.notices import Notices
+from app.training.provider_notices import Look, watch_notices
 from app.training.recipe import TrainConfig
 from app.training.run_folder import RunFolder
 from app.training.session import Session
@@ -51,6 +52,8 @@ class TrainJob:
     notifier: Notifier | None = None
     probe: GpuProbe | None = None
     """Stands in for the driver's; None looks for one."""
+    provider_notices: Look | None = None
+    """Asks the cloud whether it is about to take this machine; None asks nobody."""
     started_s: float = field(default_factory=time.monotonic)
     """Since when hours and dollars count, by the monotonic clock."""
 
@@ -92,7 +95,11 @@ def train(job: TrainJob, progress: Progress) -> Outcome:
     probe, why_not = (job.probe, "") if job.probe is not None else gpu_probe(job.plan.device)
     if why_not:
         progress.note(why_not)
-    with catch_interruption() as interruption, GpuMeter(probe, note=progress.note) as meter:
+    with (
+        catch_interruption() as interruption,
+        GpuMeter(probe, note=progress.note) as meter,
+        watch_notices(job.provider_notices, interruption, note=progress.note),
+    ):
         training = _Training(job, progress, interruption, meter)
         with training.watchdog:
             outcome = training.run()
@@ -205,7 +212,8 @@ class _Training:
             asked = self._why_stop()
             if asked is not None:
                 return asked
-            if time.monotonic() - self.last_checkpoint >= self.config.checkpoint_minutes * 60:
+            overdue_s = time.monotonic() - self.last_checkpoint - self.config.checkpoint_minutes * 60
+            if overdue_s >= 0 or self.interruption.wants_checkpoint:
                 self._checkpoint()
         if meter.steps:
             self._log(meter, losses)
@@ -293,6 +301,7 @@ class _Training:
 
     def _checkpoint(self) -> None:
         started = time.monotonic()
+        self.interruption.wants_checkpoint = False
         position = self.session.position
         position.seconds = self.seconds_before + self._here_s()
         self.run_folder.save_checkpoint(

@@ -10,7 +10,8 @@ from app.verbs import options
 
 def train(
     data: Annotated[
-        Path | None, typer.Option(help="Folder of labelled tiles: YOLO, COCO or Pascal VOC.")
+        str | None,
+        typer.Option(help="Labelled tiles, YOLO, COCO or Pascal VOC: a folder, or s3://, gs://, az://."),
     ] = None,
     run: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/latest"),
     recipe: Annotated[str | None, typer.Option(help="smoke, baseline or fine_tune.")] = None,
@@ -50,8 +51,12 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train on labelled tiles; takes up an interrupted run where it stopped."""
+    from app.config.secret_settings import fill_from_secret
     from app.config.settings import load_settings
+    from app.dataset.remote import local_data
     from app.errors import SettingsError
+    from app.secrets import SecretsManager
+    from app.telemetry.progress import Bar
     from app.training.run import TrainRequest, run_training, show_split
     from app.training.sealed import run_sealed, seal_key
     from app.verbs.console import say, say_json
@@ -61,7 +66,7 @@ def train(
     loaded = load_settings(
         environment,
         overrides={
-            "data": str(data) if data else None,
+            "data": data,
             "recipe": recipe,
             "device": device,
             "fallback": fallback,
@@ -74,7 +79,8 @@ def train(
             "cloud.run_url": mirror,
         },
     )
-    if loaded.settings.data is None:
+    data = loaded.settings.data
+    if data is None:
         raise SettingsError("train needs tiles: give --data FOLDER, or set SONARSTACK_DATA_URL")
     request = TrainRequest(
         run=run,
@@ -89,14 +95,15 @@ def train(
         compile=compile_,
         deterministic=deterministic,
     )
+    secrets = SecretsManager(secret_id=loaded.settings.cloud.secret_id)
+    settings = fill_from_secret(loaded.settings, secrets)
+    settings = settings.model_copy(update={"data": str(local_data(data, Bar("MiB")))})
     if report:
-        shown = show_split(loaded.settings, request)
+        shown = show_split(settings, request)
         say_json(shown.as_dict()) if as_json else say(shown.as_text())
         return
-    key = seal_key(loaded.settings)
-    result = (
-        run_training(loaded.settings, request) if key is None else run_sealed(loaded.settings, request, key)
-    )
+    key = seal_key(settings, secrets)
+    result = run_training(settings, request) if key is None else run_sealed(settings, request, key)
     if as_json:
         say_json(result.as_dict())
     else:

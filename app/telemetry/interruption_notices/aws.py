@@ -1,0 +1,86 @@
+"""What EC2 tells a spot machine: two minutes before it takes it, and earlier that this has become likely.
+
+Source: EC2 User Guide, "Spot Instance interruption notices" and "EC2 instance rebalance recommendations": both
+paths answer 404 until there is something to tell, and AWS advises to ask every five seconds. Tokens: "Use IMDSv2".
+"""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from app.telemetry.interruption_notices.notice import Notice
+
+ADDRESS = "http://169.254.169.254"
+TOKEN_PATH = "/latest/api/token"  # noqa: S105 a path
+ACTION_PATH = "/latest/meta-data/spot/instance-action"
+REBALANCE_PATH = "/latest/meta-data/events/recommendations/rebalance"
+TOKEN_S = 21600
+TIMEOUT_S = 2.0
+
+
+class SpotNotices:
+    """Asks EC2's metadata address, by IMDSv2 alone."""
+
+    def __init__(self, address: str | None = None) -> None:
+        """`address` instead of EC2's own, such as `http://[fd00:ec2::254]`."""
+        self.address = (address or ADDRESS).rstrip("/")
+        self._token: str | None = None
+        # Proxies are for the world outside; the machine's own address is asked directly.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def look(self) -> tuple[Notice, ...]:
+        """What is told now; empty almost always.
+
+        Raises:
+            OSError: the address does not answer, or not as EC2 does.
+        """
+        notices = []
+        action = self._get(ACTION_PATH)
+        if action is not None:
+            what, when = action.get("action", "end"), action.get("time", "a time not told")
+            notices.append(Notice(ends=True, text=f"AWS takes this spot machine at {when} ({what})"))
+        rebalance = self._get(REBALANCE_PATH)
+        if rebalance is not None:
+            when = rebalance.get("noticeTime", "a time not told")
+            notices.append(
+                Notice(ends=False, text=f"AWS says since {when} that it may soon take this spot machine")
+            )
+        return tuple(notices)
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        """The document there; None where there is none yet."""
+        for fresh in (False, True):
+            try:
+                text = self._ask("GET", path, {"X-aws-ec2-metadata-token": self._token_text(fresh=fresh)})
+            except urllib.error.HTTPError as error:
+                if error.code == 404:
+                    return None
+                if error.code == 401 and not fresh:
+                    continue  # the token is over, or another machine's
+                raise
+            return _document(text)
+        raise AssertionError("the second round returns or raises")
+
+    def _token_text(self, *, fresh: bool) -> str:
+        if self._token is None or fresh:
+            self._token = self._ask("PUT", TOKEN_PATH, {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_S)})
+        return self._token
+
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> str:
+        request = urllib.request.Request(self.address + path, method=method, headers=headers)  # noqa: S310 http alone
+        try:
+            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
+                return str(answer.read().decode(errors="replace"))
+        except http.client.HTTPException as error:
+            raise OSError(f"{type(error).__name__} from {self.address}") from error
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    # A notice in another form is a notice.
+    return value if isinstance(value, dict) else {}
