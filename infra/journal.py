@@ -33,7 +33,8 @@ class Lease:
     cloud: str
     account: str
     """Address of the API: what a simulator rented is never looked for at the real service."""
-    kind: Literal["pod", "reader", "volume"]
+    kind: Literal["pod", "reader", "volume", "group"]
+    """group: of at most one machine at a time, on a cloud whose own provider rents."""
     name: str
     """Ours and unique among what lives; known before anything is rented."""
     stamp: str

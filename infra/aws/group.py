@@ -2,15 +2,9 @@
 
 import json
 
-from infra.naming import resource_name
+from infra.aws.names import partition
 
 SIZE_OF_NONE = {"MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0}
-DIGEST_LETTERS = 8
-
-
-def group_name(stamp: str, job_digest: str) -> str:
-    """Another job is another group: what was rented for one is never taken for the other."""
-    return resource_name("aws", stamp, "host", job_digest[:DIGEST_LETTERS])
 
 
 def group_arn(account_id: str, region: str, name: str) -> str:
@@ -18,7 +12,7 @@ def group_arn(account_id: str, region: str, name: str) -> str:
 
     Source: service authorization reference, Amazon EC2 Auto Scaling, resource types.
     """
-    return f"arn:aws:autoscaling:{region}:{account_id}:autoScalingGroup:*:autoScalingGroupName/{name}"
+    return f"arn:{partition(region)}:autoscaling:{region}:{account_id}:autoScalingGroup:*:autoScalingGroupName/{name}"
 
 
 def end_request(name: str) -> str:

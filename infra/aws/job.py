@@ -66,7 +66,7 @@ class GroupJob:
                     startFromHead=True,
                     **more,
                 ),
-                "read its log",
+                "the job's log",
                 missing={"events": [], "nextForwardToken": token},
             )
             lines += [event["message"] for event in page["events"]]
@@ -116,7 +116,7 @@ class GroupJob:
         scaling = client("autoscaling", self._region)
         answer = asked(
             lambda: scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self._group]),
-            "look at its group",
+            "the group of its machine",
         )
         found = answer["AutoScalingGroups"]
         return dict(found[0]) if found else None
@@ -126,10 +126,10 @@ class GroupJob:
         scaling = client("autoscaling", self._region)
         answer = asked(
             lambda: scaling.describe_scaling_activities(AutoScalingGroupName=self._group, MaxRecords=1),
-            "look at its group",
+            "the group of its machine",
             missing={"Activities": []},
         )
-        newest = next(iter(answer["Activities"]), {})
+        newest: dict[str, Any] = next(iter(answer["Activities"]), {})
         return f"no machine yet: {newest.get('StatusMessage') or 'asked for'}"
 
     def _ask(self, machine: str) -> None:
@@ -138,7 +138,7 @@ class GroupJob:
             lambda: manager.send_command(
                 InstanceIds=[machine], DocumentName="AWS-RunShellScript", Parameters={"commands": [STOP]}
             ),
-            "ask the machine to stop",
+            "the machine to stop its job",
             # It starts still, or goes already: the end of the group is its SIGTERM.
             missing=None,
         )
@@ -149,7 +149,7 @@ class GroupJob:
         scaling = client("autoscaling", self._region)
         asked(
             lambda: scaling.update_auto_scaling_group(AutoScalingGroupName=self._group, **SIZE_OF_NONE),
-            "end its group",
+            "the end of its group",
         )
 
 

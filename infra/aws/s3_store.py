@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from infra.aws.errors import AwsError
+from infra.aws.refusal import asked
 from infra.errors import HostError
 
 T = TypeVar("T")
@@ -91,20 +93,13 @@ class S3Store:
         self._asked(lambda: self._client.delete_object(Bucket=self.bucket, Key=key), key)
 
     def _asked(self, ask: Callable[[], T], key: str) -> T:
-        from boto3.exceptions import S3UploadFailedError
-        from botocore.exceptions import BotoCoreError, ClientError
+        from boto3.exceptions import S3TransferFailedError, S3UploadFailedError
 
         try:
-            return ask()
-        except ClientError as error:
-            raise HostError(f"{self.address}/{key}: {_why(error)}") from error
-        except S3UploadFailedError as error:
-            raise HostError(
-                f"{self.address}/{key} was not taken; check the rights and the network"
-            ) from error
-        except BotoCoreError as error:
-            raise HostError(
-                f"{self.address} does not answer ({type(error).__name__}); check the network"
+            return asked(ask, f"{self.address}/{key}")
+        except (S3UploadFailedError, S3TransferFailedError) as error:
+            raise AwsError(
+                f"{self.address}/{key} was not moved whole; check the network, and try again"
             ) from error
         except OSError as error:
             raise HostError(f"{self.address}/{key}: {error.strerror or error}") from error
@@ -114,12 +109,3 @@ def _transfer() -> Any:
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)
-
-
-def _why(error: Any) -> str:
-    code = error.response["Error"]["Code"]
-    if code in ("AccessDenied", "403"):
-        return "your credentials may not do that (AccessDenied); check whose they are: aws sts get-caller-identity"
-    if code == "NoSuchBucket":
-        return "there is no such bucket any more"
-    return f"refused ({code})"

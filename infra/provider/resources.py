@@ -152,3 +152,39 @@ class BuiltImage(pulumi.CustomResource):
         """`keep` leaves the images behind."""
         props = {"reference": reference, "keep": keep, "dockerHost": docker_host, "builds": None}
         super().__init__("sonarstack:index:BuiltImage", name, props, opts)
+
+
+class Lease(pulumi.CustomResource):
+    """Until when a group's machines may live: fixed once, before any of them is asked for."""
+
+    lease_until: pulumi.Output[str]
+    """2026-11-28T12:00:00Z."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cloud: str,
+        account: pulumi.Input[str],
+        lease_name: str,
+        stamp: str,
+        run: str,
+        max_hours: float,
+        price_usd_per_h: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Another `lease_name` is another lease; more hours or another price are the next one's."""
+        props = {
+            "cloud": cloud,
+            "account": account,
+            "name": lease_name,
+            "stamp": stamp,
+            "run": run,
+            "maxHours": max_hours,
+            "priceUsdPerH": price_usd_per_h,
+        }
+        super().__init__("sonarstack:index:Lease", name, {**props, "leaseUntil": None}, opts)
+
+    def translate_output_property(self, prop: str) -> str:
+        """The wire's leaseUntil is Python's lease_until."""
+        return "lease_until" if prop == "leaseUntil" else prop

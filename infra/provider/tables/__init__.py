@@ -2,6 +2,7 @@
 
 from infra.provider.table import Table
 from infra.provider.tables.built_image import BuiltImageTable
+from infra.provider.tables.lease import LeaseTable
 from infra.provider.tables.local_process import LocalProcessTable
 from infra.provider.tables.network_volume import NetworkVolumeTable
 from infra.provider.tables.pod import PodTable
@@ -15,6 +16,7 @@ TABLES: tuple[Table, ...] = (
     LocalProcessTable(),
     TrainingRunTable(),
     BuiltImageTable(),
+    LeaseTable(),
     NetworkVolumeTable(),
     RegistryCredentialTable(),
     PodTable(),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from infra.hosts.host import Host
 from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, restart_detached, start_detached
 from infra.jobs.job import Job, JobStatus, log_tail, wait_for
 from infra.journal import Journal
-from infra.machines import is_gone, open_machine, open_remains, open_work, where_of_work
+from infra.machines import is_gone, open_machine, open_remains, open_run, open_work, where_of_work
 from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
@@ -96,11 +96,11 @@ class TrainingRunTable:
         """See `Table.delete`: stop with a checkpoint, bring the run home, verify; or stop the destroy."""
         try:
             call.say("asking the job for its last checkpoint")
-            with _stopped(call, inputs, outputs) as (host, job, status):
+            with _stopped(call, inputs, outputs) as (host, path, job, status):
                 call.say("bringing the run home")
                 receipt = bring_home_open(
                     host,
-                    inputs["runPath"],
+                    path,
                     Path(inputs["home"]),
                     seal=inputs.get("seal"),
                     crashed=status.outcome == "failed",
@@ -191,22 +191,23 @@ def _close_accounts(terms: Values) -> None:
 
 
 @contextmanager
-def _stopped(call: Call, inputs: Values, outputs: Values) -> Iterator[tuple[Host, Job, JobStatus]]:
-    """The place where the run lies and its job, which runs no more; what its machine left, if it cannot be reached."""
-    machine = inputs.get("runHost")
-    try:
-        job = open_work(outputs["where"])
-        status = job.stop(float(inputs.get("stopGraceS") or GRACE_S))
-        host = open_machine(machine)
-    except HostError as error:
-        reason = str(error)
-    else:
-        yield host, job, status
-        return
+def _stopped(call: Call, inputs: Values, outputs: Values) -> Iterator[tuple[Host, str, Job, JobStatus]]:
+    """Where the run lies, and its job, which runs no more; what its machine left, if it cannot be reached."""
+    machine, path = inputs.get("runHost"), str(inputs["runPath"])
+    with ExitStack() as opened:
+        try:
+            job = open_work(outputs["where"])
+            status = job.stop(float(inputs.get("stopGraceS") or GRACE_S))
+            found = opened.enter_context(open_run(machine, path, Path(inputs["home"]), call.cancelled.is_set))
+        except HostError as error:
+            reason = str(error)
+        else:
+            yield *found, job, status
+            return
     try:
         with open_remains(machine, call.cancelled) as host:
             job = DetachedJob(host, str(outputs["where"]["folder"]))
-            yield host, job, job.status()
+            yield host, path, job, job.status()
     except HostGoneError as error:
         raise HostGoneError(f"{reason}; {error}") from error
 
