@@ -50,8 +50,3 @@ def role_arn(account_id: str, region: str, stamp: str) -> str:
 def repository_name(stamp: str) -> str:
     """Image repository."""
     return resource_name(CLOUD, stamp, "image")
-
-
-def group_name(stamp: str, job_digest: str) -> str:
-    """The group that holds one machine for one job; another job has another group."""
-    return resource_name(CLOUD, stamp, "host", job_digest[:8])
