@@ -9,6 +9,7 @@ import base64
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -70,7 +71,9 @@ def local_data(data: str, progress: Progress, *, cache: Path = CACHE) -> Path:
         raise DatasetError(f"{address} holds no files; give the address of a folder of labelled tiles")
     folder = place / name
     try:
-        _bring(store, there, folder, place / STATE, address, progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(place):
+            _bring(store, there, folder, place / STATE, address, progress)
     except OSError as error:
         raise output_error(folder, error) from error
     return folder
@@ -130,7 +133,6 @@ def _bring(
     store: Any, there: dict[str, FarFile], folder: Path, state: Path, address: str, progress: Progress
 ) -> None:
     known = _known(state)
-    folder.mkdir(parents=True, exist_ok=True)
     kept = {
         n: known[n] for n, far in there.items() if n in known and known[n] == _stamp(folder / n, far.mark)
     }
@@ -192,6 +194,22 @@ def _stamp(path: Path, mark: str) -> list[Any]:
         stat = path.stat()
         return [mark, stat.st_size, stat.st_mtime_ns]
     return []
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """One process at a time: of several that train together the first brings the data, the others find it there.
+
+    Where the system has no such locks (Windows), several at a time fetch the same files; each appears whole.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (place / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # let go of when the file is closed, by a crash too
+        yield
 
 
 def _known(state: Path) -> dict[str, list[Any]]:

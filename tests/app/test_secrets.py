@@ -1,12 +1,22 @@
-"""A secret is taken out of the environment, and stands nowhere afterwards."""
+"""A secret is taken out of the environment or a cloud's store, and stands nowhere afterwards."""
 
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from app.secrets import SecretsManager
+from app.config.secret_settings import fill_from_secret
+from app.config.settings import load_settings
+from app.errors import SettingsError
+from app.secrets import NOTIFY_URL, SEAL_KEY, SecretsManager, named_values
+from tests.app.aws import REGION, aws
+
+__all__ = ["aws"]
+
+VALUE = "mailto://user:planted-pass@example.org"
 
 
 def test_taken_once_and_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +31,141 @@ def test_taken_once_and_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("variables", [{}, {"KEY": ""}])
 def test_what_was_not_told_is_none(variables: dict[str, str]) -> None:
     assert SecretsManager(variables).take("KEY") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (f'{{"{NOTIFY_URL}": "{VALUE}", "OTHER": "x=y"}}', {NOTIFY_URL: VALUE, "OTHER": "x=y"}),
+        (f"# ours\n{NOTIFY_URL}={VALUE}\n\nOTHER = x=y\n", {NOTIFY_URL: VALUE, "OTHER": "x=y"}),
+    ],
+)
+def test_a_secret_holds_json_or_lines(text: str, values: dict[str, str]) -> None:
+    assert named_values(text, "aws:one") == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["planted-value", "", "https://example.org/planted-value?a=b", '{"A": 1', '{"A": 1}', "A=1\nplanted"],
+)
+def test_a_secret_that_holds_neither_is_named_and_not_shown(text: str) -> None:
+    with pytest.raises(SettingsError, match="secret aws:one must hold a JSON object such as") as caught:
+        named_values(text, "aws:one")
+    assert "planted" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_secret_of_the_environment() -> None:
+    variables = {"MINE": f"{NOTIFY_URL}={VALUE}"}
+    secrets = SecretsManager(variables, secret_id="env:MINE")
+    assert secrets.take(NOTIFY_URL) == VALUE
+    assert variables == {}
+    assert secrets.take(NOTIFY_URL) == VALUE
+    with pytest.raises(SettingsError, match="secret env:MINE is not there: set the variable MINE"):
+        SecretsManager({}, secret_id="env:MINE").take(NOTIFY_URL)
+
+
+@pytest.mark.parametrize("secret_id", ["prod/secret", "vault:x", "aws:", "env:"])
+def test_a_secret_of_no_store_is_refused(secret_id: str) -> None:
+    with pytest.raises(SettingsError, match="names no store; allowed are aws:NAME-OR-ARN"):
+        SecretsManager({}).read(secret_id)
+
+
+def test_secret_of_aws_by_name_and_by_arn(aws: str) -> None:
+    import boto3
+
+    client = boto3.client("secretsmanager", region_name="us-west-2")
+    arn = client.create_secret(Name="sonarstack/run", SecretString=f'{{"{SEAL_KEY}": "planted"}}')["ARN"]
+    boto3.client("secretsmanager", region_name=REGION).create_secret(
+        Name="sonarstack/run", SecretString=f'{{"{SEAL_KEY}": "planted here"}}'
+    )
+    assert SecretsManager({}, secret_id="aws:sonarstack/run").take(SEAL_KEY) == "planted here"
+    # An ARN knows its region, whatever the machine's is.
+    assert SecretsManager({}, secret_id=f"aws:{arn}").take(SEAL_KEY) == "planted"
+    assert SecretsManager({}, secret_id=arn).take(SEAL_KEY) == "planted"
+    # What was told to this process comes first.
+    assert SecretsManager({SEAL_KEY: "told"}, secret_id=arn).take(SEAL_KEY) == "told"
+
+
+def test_secret_of_aws_that_is_not_there_says_what_to_do(aws: str) -> None:
+    with pytest.raises(
+        SettingsError,
+        match=r"secret aws:no/such cannot be read \(ResourceNotFoundException\): check its name",
+    ):
+        SecretsManager({}).read("aws:no/such")
+
+
+def test_a_binary_secret_of_aws_is_refused(aws: str) -> None:
+    import boto3
+
+    boto3.client("secretsmanager").create_secret(Name="bytes", SecretBinary=b"planted")
+    with pytest.raises(SettingsError, match="secret aws:bytes holds bytes; store it as text"):
+        SecretsManager({}).read("aws:bytes")
+
+
+class Google:
+    """Stands in for google-cloud-secret-manager's client: the real service was never met."""
+
+    def access_secret_version(self, request: dict[str, str], timeout: float) -> Any:
+        if request["name"] != "projects/p/secrets/run/versions/latest":
+            raise PermissionError("403 planted")
+        return SimpleNamespace(payload=SimpleNamespace(data=f"{NOTIFY_URL}={VALUE}".encode()))
+
+
+class Azure:
+    """Stands in for azure-keyvault-secrets' client: the real service was never met."""
+
+    def get_secret(self, name: str, version: str | None = None) -> Any:
+        if (name, version) not in {("run", None), ("run", "7")}:
+            raise PermissionError("403 planted")
+        return SimpleNamespace(value=f"{NOTIFY_URL}={VALUE}")
+
+
+@pytest.mark.parametrize(
+    ("secret_id", "client"),
+    [
+        ("gcp:projects/p/secrets/run", Google()),
+        ("azure:https://v.vault.azure.net/secrets/run", Azure()),
+        ("azure:https://v.vault.azure.net/secrets/run/7", Azure()),
+    ],
+)
+def test_secrets_of_the_others_by_the_same_words(secret_id: str, client: Any) -> None:
+    store = secret_id.partition(":")[0]
+    assert SecretsManager({}, secret_id=secret_id, clients={store: client}).take(NOTIFY_URL) == VALUE
+
+
+@pytest.mark.parametrize(
+    ("secret_id", "client", "advice"),
+    [
+        ("gcp:projects/p/secrets/other", Google(), "roles/secretmanager.secretAccessor"),
+        ("azure:https://v.vault.azure.net/secrets/other", Azure(), "Key Vault Secrets User"),
+    ],
+)
+def test_no_right_says_which_and_quotes_nothing(secret_id: str, client: Any, advice: str) -> None:
+    store = secret_id.partition(":")[0]
+    with pytest.raises(SettingsError, match=advice) as caught:
+        SecretsManager({}, clients={store: client}).read(secret_id)
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret_id", ["gcp:run", "azure:run"])
+def test_wrong_names_of_the_others(secret_id: str) -> None:
+    with pytest.raises(SettingsError, match=r"must be (gcp:projects|azure:https)"):
+        SecretsManager({}, clients={"gcp": Google(), "azure": Azure()}).read(secret_id)
+
+
+def test_a_store_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(SettingsError, match=r"needs boto3: pip install 'sonarstack\[cloud\]'"):
+        SecretsManager({}).read("aws:one")
+
+
+def test_settings_are_filled_from_the_secret_and_what_is_set_stays() -> None:
+    secrets = SecretsManager({"MINE": f"{NOTIFY_URL}={VALUE}"}, secret_id="env:MINE")
+    bare = load_settings(variables={}).settings
+    filled = fill_from_secret(bare, secrets)
+    assert filled.cloud.notify_url == VALUE
+    assert VALUE not in repr(filled)
+    told = load_settings(variables={NOTIFY_URL: "json://127.0.0.1"}).settings
+    assert fill_from_secret(told, secrets).cloud.notify_url == "json://127.0.0.1"
+    assert fill_from_secret(bare, SecretsManager({})) is bare
