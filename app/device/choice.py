@@ -5,6 +5,7 @@ from typing import Protocol
 
 import torch
 
+from app.device.convolution_rate import convolution_flop_s
 from app.errors import DeviceError
 
 ORDER = ("cuda", "mps", "xpu", "cpu")
@@ -32,6 +33,10 @@ class Probe(Protocol):
 
     def cpu_capabilities(self) -> frozenset[str]:
         """Instruction sets of the CPU, as `torch.cpu.get_capabilities` names them."""
+        ...
+
+    def convolution_flop_s(self, dtype: torch.dtype) -> float:
+        """Operations a second of one CPU thread in a convolution in this format; see `convolution_rate`."""
         ...
 
     def memory_bytes(self, kind: str, index: int) -> int | None:
@@ -71,6 +76,10 @@ class TorchProbe:
     def cpu_capabilities(self) -> frozenset[str]:
         """See `Probe.cpu_capabilities`."""
         return frozenset(k for k, v in torch.cpu.get_capabilities().items() if v is True)
+
+    def convolution_flop_s(self, dtype: torch.dtype) -> float:
+        """See `Probe.convolution_flop_s`."""
+        return convolution_flop_s(dtype)
 
     def memory_bytes(self, kind: str, index: int) -> int | None:
         """See `Probe.memory_bytes`."""

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from app.dataset.read import read_tiles
 from app.dataset.split import split_by_group
-from app.device.plan import DevicePlan
+from app.device.plan import DTYPES, SET_BY_USER, DevicePlan
 from app.errors import RunError
 from app.telemetry.progress import Progress
 from app.training.limits import Limits
@@ -56,6 +57,7 @@ def prepare_job(
         if began.name != config.name:
             progress.note(f"{run.path} was begun with recipe {began.name}: going on with that")
         config, split = began, check_same_data(record, tiles, str(run.path))
+        plan = plan_as_begun(plan, record)
     else:
         split = split_by_group(tiles, val_fraction=config.val_fraction, seed=config.seed)
         run.write_record(make_record(config, tiles, split, plan))
@@ -68,6 +70,17 @@ def prepare_job(
         limits=limits.counting(run.spent_usd()),
         workers=plan.workers,
     )
+
+
+def plan_as_begun(plan: DevicePlan, record: dict[str, Any]) -> DevicePlan:
+    """With the number format that the run was begun with, on the same CPU: its choice is measured there, and a
+    run must go on bit for bit. What the user sets, and another device, have their own way.
+    """
+    told = record.get("device_plan", {})
+    elsewhere = plan.device.type != "cpu" or (told.get("device"), told.get("name")) != ("cpu", plan.name)
+    if elsewhere or told.get("dtype") not in DTYPES or plan.reasons.get("dtype") == SET_BY_USER:
+        return plan
+    return replace(plan, dtype=DTYPES[told["dtype"]])
 
 
 def finished(run: RunFolder) -> bool:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import torch
+
 
 @dataclass(frozen=True, kw_only=True)
 class FakeProbe:
@@ -10,6 +12,8 @@ class FakeProbe:
     counts: dict[str, int] = field(default_factory=dict)
     capability: tuple[int, int] = (8, 0)
     cpu: frozenset[str] = frozenset()
+    half_gflop_s: float = 200.0
+    """In bfloat16; float32 reaches 100."""
 
     def available(self, kind: str) -> bool:
         return self.count(kind) > 0
@@ -25,6 +29,9 @@ class FakeProbe:
 
     def cpu_capabilities(self) -> frozenset[str]:
         return self.cpu
+
+    def convolution_flop_s(self, dtype: torch.dtype) -> float:
+        return (self.half_gflop_s if dtype is torch.bfloat16 else 100.0) * 1e9
 
     def memory_bytes(self, kind: str, index: int) -> int | None:
         return None if kind == "cpu" else 16 * 2**30

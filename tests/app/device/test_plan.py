@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from app.device.choice import choose_device
+from app.device.convolution_rate import convolution_flop_s
 from app.device.manager import DeviceManager
 from app.device.plan import DevicePlan, plan_device
 from app.errors import SettingsError
@@ -51,6 +52,24 @@ def test_cpus(capabilities: frozenset[str], dtype: torch.dtype) -> None:
     assert not plan.pin_memory
     assert not plan.grad_scaler
     assert plan.memory_bytes is None
+
+
+def test_a_cpu_whose_bf16_is_slower_than_it_lists_computes_in_float32() -> None:
+    slow = plan_for("cpu", cpu=frozenset({"avx512_bf16"}), half_gflop_s=55.0)
+    assert slow.dtype is torch.float32
+    assert "55 GFLOP/s against 100" in slow.reasons["dtype"]
+    nearly = plan_for("cpu", cpu=frozenset({"avx512_bf16"}), half_gflop_s=90.0)
+    assert nearly.dtype is torch.bfloat16  # the rest of a step is bound by memory
+    tiles = plan_for("cpu", cpu=frozenset({"amx_bf16", "avx512_bf16"}), half_gflop_s=55.0)
+    assert tiles.dtype is torch.bfloat16
+
+
+def test_the_rate_is_measured_once_and_leaves_the_threads_alone() -> None:
+    threads = torch.get_num_threads()
+    rate = convolution_flop_s(torch.float32)
+    assert 1e8 < rate < 1e13
+    assert convolution_flop_s(torch.float32) == rate
+    assert torch.get_num_threads() == threads
 
 
 def test_apple_and_intel() -> None:
