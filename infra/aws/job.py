@@ -29,6 +29,7 @@ class GroupJob:
         self._where, self._poll_s = where, poll_s
         self._group, self._region = str(where["group"]), str(where["region"])
         self._store = store or open_store(where)
+        self._clients: dict[str, Any] = {}
 
     def status(self) -> JobStatus:
         """See `Job.status`."""
@@ -54,7 +55,7 @@ class GroupJob:
 
     def read_log(self, offset: int = 0) -> bytes:
         """See `Job.read_log`; as far as the log group has it by now."""
-        logs = client("logs", self._region)
+        logs = self._client("logs")
         lines: list[str] = []
         token: str | None = None
         while True:
@@ -100,6 +101,12 @@ class GroupJob:
         for key in list(self._store.keys(f"{self._where['notes']}/")):
             self._store.remove(key)
 
+    def _client(self, service: str) -> Any:
+        """Made once: making one takes a tenth of a second."""
+        if service not in self._clients:
+            self._clients[service] = client(service, self._region)
+        return self._clients[service]
+
     def _note(self, name: str) -> dict[str, Any] | None:
         text = self._store.get(f"{self._where['notes']}/{name}")
         if text is None:
@@ -113,7 +120,7 @@ class GroupJob:
         return note if isinstance(note, dict) else None
 
     def _describe(self) -> dict[str, Any] | None:
-        scaling = client("autoscaling", self._region)
+        scaling = self._client("autoscaling")
         answer = asked(
             lambda: scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self._group]),
             "the group of its machine",
@@ -123,7 +130,7 @@ class GroupJob:
 
     def _why_none(self) -> str:
         """The group's own word of why it has no machine yet."""
-        scaling = client("autoscaling", self._region)
+        scaling = self._client("autoscaling")
         answer = asked(
             lambda: scaling.describe_scaling_activities(AutoScalingGroupName=self._group, MaxRecords=1),
             "the group of its machine",
@@ -133,7 +140,7 @@ class GroupJob:
         return f"no machine yet: {newest.get('StatusMessage') or 'asked for'}"
 
     def _ask(self, machine: str) -> None:
-        manager = client("ssm", self._region)
+        manager = self._client("ssm")
         asked(
             lambda: manager.send_command(
                 InstanceIds=[machine], DocumentName="AWS-RunShellScript", Parameters={"commands": [STOP]}
@@ -146,7 +153,7 @@ class GroupJob:
     def _end_group(self) -> None:
         if self._describe() is None:
             return
-        scaling = client("autoscaling", self._region)
+        scaling = self._client("autoscaling")
         asked(
             lambda: scaling.update_auto_scaling_group(AutoScalingGroupName=self._group, **SIZE_OF_NONE),
             "the end of its group",

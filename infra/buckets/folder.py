@@ -17,6 +17,8 @@ from infra.hosts.tree import local_tree, shown, tree_digest
 from infra.hosts.upload import UploadReceipt
 
 INDEX = "mirror.json"
+NOT_THERE = ""
+"""Stands for the old checksum of a file that was not there before: one alone would say that it has arrived."""
 AT_ONCE = 8
 """Small files wait for the network, not for this machine."""
 
@@ -51,7 +53,7 @@ def send_folder(
     changed = [name for name in wanted if known.get(name) != [wanted[name]]]
     done = total - sum(sizes[name] for name in changed)
     # Before anything is sent, the index names the old and the new content: cut short, every file is still known.
-    both = known | {name: [*known.get(name, []), wanted[name]] for name in changed}
+    both = known | {name: [*known.get(name, [NOT_THERE]), wanted[name]] for name in changed}
     if changed:
         _write_index(store, prefix, owner, both)
 
