@@ -29,13 +29,15 @@ class Identity:
     """Of the user or of the session of a role."""
 
     @property
-    def principal_arn(self) -> str:
-        """What policies know as aws:PrincipalArn: of a session, the role's. Its path, if it has one, is not told."""
+    def principal_arns(self) -> tuple[str, ...]:
+        """Patterns of what policies know as aws:PrincipalArn: of a session, its role's ARN, whose path is not told."""
         parts = self.arn.split(":")
         kind, _, rest = parts[-1].partition("/")
-        if parts[2] == "sts" and kind == "assumed-role":
-            return ":".join([*parts[:2], "iam", *parts[3:5], f"role/{rest.partition('/')[0]}"])
-        return self.arn
+        if parts[2] != "sts" or kind != "assumed-role":
+            return (self.arn,)
+        role = rest.partition("/")[0]
+        head = ":".join([*parts[:2], "iam", *parts[3:5]])
+        return f"{head}:role/{role}", f"{head}:role/*/{role}"
 
 
 def client(service: str, region: str | None = None, **settings: Any) -> Any:

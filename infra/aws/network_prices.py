@@ -6,7 +6,7 @@ from infra.aws.endpoint_policies import SERVICES
 
 Profile = Literal["private", "cheap"]
 ENDPOINT_USD_PER_H = 0.01
-"""An interface endpoint in one zone; a GB through it is 0.01 more. Source: AWS PrivateLink pricing, us-east-1, 2026-11."""
+"""An interface endpoint in one zone, and 0.01 more a GB. Source: AWS PrivateLink pricing, us-east-1, 2026-11."""
 ADDRESS_USD_PER_H = 0.005
 """A public IPv4 address, as long as a machine has it. Source: Amazon VPC pricing, every region, since 2024-02."""
 HOURS_A_MONTH = 730
