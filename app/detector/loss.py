@@ -4,7 +4,7 @@ Source: targets after Liu et al. 2019, "Training-Time-Friendly Network"; penalty
 and Deng 2018, "CornerNet"; distribution focal loss after Li et al. 2020, "Generalized Focal Loss".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,13 +13,23 @@ from torch.nn import functional
 
 from app.detector.boxes import cell_centres, complete_iou, expected_distances
 
-SIGMA_OF_SIZE = 0.18
-"""Standard deviation of a box's Gaussian as part of its width and height."""
-SIGMA_LEAST_STRIDES = 0.35
-"""So that the smallest target still lights its nearest cell and a little around it."""
-BOX_CELL_THRESHOLD = 0.3
-"""Cells whose Gaussian exceeds this learn the box, weighted by it."""
-CLASS_WEIGHT, IOU_WEIGHT, DISTRIBUTION_WEIGHT = 1.0, 5.0, 2.0
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossConfig:
+    """How targets are drawn and the parts of the loss weighed."""
+
+    sigma_of_size: float = 0.18
+    """Standard deviation of a box's Gaussian as part of its width and height."""
+    sigma_least_strides: float = 0.35
+    """So that the smallest target still lights its nearest cell and a little around it."""
+    box_cell_threshold: float = 0.3
+    """Cells whose Gaussian exceeds this learn the box, weighted by it."""
+    class_weight: float = 1.0
+    iou_weight: float = 5.0
+    distribution_weight: float = 2.0
+
+
+DEFAULT = LossConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,14 @@ class CellTargets:
 
 
 def cell_targets(
-    boxes_xyxy_px: Tensor, labels: Tensor, *, classes: int, height: int, width: int, stride_px: int
+    boxes_xyxy_px: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    height: int,
+    width: int,
+    stride_px: int,
+    config: LossConfig = DEFAULT,
 ) -> CellTargets:
     """Gaussian class targets and box assignment for one image; no box gives zeros and -1.
 
@@ -64,12 +81,12 @@ def cell_targets(
     centres = cell_centres(height, width, stride_px, device)
     size = boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2]
     middle = (boxes_xyxy_px[:, 2:] + boxes_xyxy_px[:, :2]) / 2
-    sigma = (SIGMA_OF_SIZE * size).clamp(min=SIGMA_LEAST_STRIDES * stride_px)
+    sigma = (config.sigma_of_size * size).clamp(min=config.sigma_least_strides * stride_px)
     offset = (centres[None] - middle[:, None]) / sigma[:, None]
     gauss_nN = torch.exp(-0.5 * offset.square().sum(-1))
     nearest = (centres[None] - middle[:, None]).square().sum(-1).argmin(1)
     gauss_nN[torch.arange(len(gauss_nN), device=device), nearest] = 1.0
-    inside = gauss_nN > BOX_CELL_THRESHOLD
+    inside = gauss_nN > config.box_cell_threshold
     for index in torch.argsort(size.prod(1), descending=True).tolist():
         mine = inside[index]
         owner[mine] = index
@@ -113,10 +130,15 @@ def detection_loss(
     labels: Sequence[Tensor],
     *,
     stride_px: int,
+    config: LossConfig = DEFAULT,
+    across: Callable[[Tensor], Tensor] | None = None,
 ) -> LossParts:
     """Loss of a batch, in float32 whatever the network ran in.
 
     Class loss is divided by the number of boxes, box losses by the sum of the cells' weights.
+
+    Args:
+        across: where this is a part of a batch, adds both up over all parts; the parts' losses then add up too.
     """
     class_logits = class_logits_BChw.float().flatten(2)
     batch, classes, cells = class_logits.shape
@@ -124,12 +146,19 @@ def detection_loss(
     bins = box_logits_BKhw.shape[1] // 4
     box_logits = box_logits_BKhw.float().flatten(2).transpose(1, 2).reshape(batch, cells, 4, bins)
     per_image = [
-        cell_targets(box, label, classes=classes, height=height, width=width, stride_px=stride_px)
+        cell_targets(
+            box, label, classes=classes, height=height, width=width, stride_px=stride_px, config=config
+        )
         for box, label in zip(boxes_xyxy_px, labels, strict=True)
     ]
-    count = max(sum(len(b) for b in boxes_xyxy_px), 1)
+    count: float | Tensor = max(sum(len(b) for b in boxes_xyxy_px), 1)
+    total_weight = torch.stack([t.weight_N for t in per_image]).sum()
+    if across is not None:
+        boxes_here = total_weight.new_tensor(float(sum(len(b) for b in boxes_xyxy_px)))
+        count, total_weight = across(torch.stack((boxes_here, total_weight))).unbind()
+        count = count.clamp(min=1)
     heat = torch.stack([t.heat_CN for t in per_image])
-    class_loss = focal_loss(class_logits, heat) / count * CLASS_WEIGHT
+    class_loss = focal_loss(class_logits, heat) / count * config.class_weight
 
     owner = torch.stack([t.box_of_cell_N for t in per_image])
     image_index, cell_index = torch.nonzero(owner >= 0, as_tuple=True)
@@ -144,7 +173,8 @@ def detection_loss(
     true_distances = torch.cat((centres - targets[:, :2], targets[:, 2:] - centres), 1) / stride_px
     distances = expected_distances(logits) * stride_px
     boxes = torch.cat((centres - distances[:, :2], centres + distances[:, 2:]), 1)
-    total_weight = weight.sum()
-    iou_loss = ((1 - complete_iou(boxes, targets)) * weight).sum() / total_weight * IOU_WEIGHT
-    dfl = (distribution_loss(logits, true_distances) * weight).sum() / total_weight * DISTRIBUTION_WEIGHT
+    iou_loss = ((1 - complete_iou(boxes, targets)) * weight).sum() / total_weight * config.iou_weight
+    dfl = (
+        (distribution_loss(logits, true_distances) * weight).sum() / total_weight * config.distribution_weight
+    )
     return LossParts(class_loss + iou_loss + dfl, class_loss, iou_loss, dfl)

@@ -4,7 +4,7 @@ Shape suffixes: B batch, C classes, K box channels (4 sides x bins), H, W pixels
 N = h w.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.detector.boxes import decode_boxes
-from app.detector.loss import LossParts, detection_loss
+from app.detector.loss import LossConfig, LossParts, detection_loss
 
 STRIDE_PX = 8
 """Size of one output cell."""
@@ -100,6 +100,7 @@ class SidescanTargetDetector(nn.Module):
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.config = config
+        self.loss_config = LossConfig()
         w4, w8, w16, w32 = config.widths
         self.stem = nn.Sequential(nn.PixelUnshuffle(4), ConvNorm(16, w4), nn.ReLU(inplace=True))
         self.stage4 = nn.Sequential(*(ResidualBlock(w4) for _ in range(config.depths[0])))
@@ -125,19 +126,36 @@ class SidescanTargetDetector(nn.Module):
         Args:
             images_B1HW: float, 0..1, H and W multiples of 32.
         """
-        x = (images_B1HW - self.config.mean) / self.config.deviation
-        x8 = self.stage8(self.stage4(self.stem(x)))
+        neck = self.neck(self.stem[0](images_B1HW))
+        return RawOutput(self.class_head(neck), self.box_head(neck))
+
+    def neck(self, pixels_BPhw: Tensor) -> Tensor:
+        """Features at stride 8, which both heads look at, of pixels in 0..1 by blocks: (B, 16, H/4, W/4)."""
+        x = (pixels_BPhw - self.config.mean) / self.config.deviation
+        x8 = self.stage8(self.stage4(self.stem[1:](x)))
         x16 = self.stage16(x8)
         neck = self.lateral32(self.stage32(x16))
         neck = self.lateral16(x16) + functional.interpolate(neck, scale_factor=2.0, mode="nearest")
         neck = self.lateral8(x8) + functional.interpolate(neck, scale_factor=2.0, mode="nearest")
-        neck = self.smooth(neck)
-        return RawOutput(self.class_head(neck), self.box_head(neck))
+        smooth: Tensor = self.smooth(neck)
+        return smooth
 
-    def loss(self, raw: RawOutput, boxes_xyxy_px: Sequence[Tensor], labels: Sequence[Tensor]) -> LossParts:
-        """Training loss of a batch against B entries of boxes (n, 4) and labels (n,)."""
+    def loss(
+        self,
+        raw: RawOutput,
+        boxes_xyxy_px: Sequence[Tensor],
+        labels: Sequence[Tensor],
+        across: Callable[[Tensor], Tensor] | None = None,
+    ) -> LossParts:
+        """Training loss of a batch against B entries of boxes (n, 4) and labels (n,); see `detection_loss`."""
         return detection_loss(
-            raw.class_logits_BChw, raw.box_logits_BKhw, boxes_xyxy_px, labels, stride_px=STRIDE_PX
+            raw.class_logits_BChw,
+            raw.box_logits_BKhw,
+            boxes_xyxy_px,
+            labels,
+            stride_px=STRIDE_PX,
+            config=self.loss_config,
+            across=across,
         )
 
     def predict(self, images_B1HW: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,8 +48,8 @@ class TorchRuntime:
         model, card = read_model(path)
         return cls(model, plan=plan, name=card.name)
 
-    def detect(self, images_BHW: NDArray[np.uint8], *, min_score: float) -> list[Detections]:
-        """See `Runtime.detect`."""
+    def predict(self, images_BHW: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Every cell's box and class scores, before any threshold: (B, N, 4) in pixels and (B, N, C)."""
         images = torch.from_numpy(np.ascontiguousarray(images_BHW)).to(self._device)
         with (
             torch.inference_mode(),
@@ -57,8 +57,12 @@ class TorchRuntime:
         ):
             scaled = images.unsqueeze(1).to(torch.float32).div_(255)
             boxes, scores = self._model.predict(scaled)
-        boxes_np, scores_np = boxes.cpu().numpy(), scores.cpu().numpy()
-        return [select(b, s, min_score=min_score) for b, s in zip(boxes_np, scores_np, strict=True)]
+        return boxes.cpu().numpy(), scores.cpu().numpy()
+
+    def detect(self, images_BHW: NDArray[np.uint8], *, min_score: float) -> list[Detections]:
+        """See `Runtime.detect`."""
+        boxes_BN4, scores_BNC = self.predict(images_BHW)
+        return [select(b, s, min_score=min_score) for b, s in zip(boxes_BN4, scores_BNC, strict=True)]
 
 
 def fused(model: Network) -> Network:

@@ -33,11 +33,13 @@ def detect(
         int | None, typer.Option(help="Channel pair, counted from 0; else the highest frequency.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="CPU cores to use; all without it.")] = None,
+    average_flips: options.AverageFlips = False,
     environment: options.Environment = None,
     as_json: options.Json = False,
 ) -> None:
     """Find contacts in recordings; writes contacts.geojson, .csv, .kml and report.html."""
     from app.config.settings import load_settings
+    from app.detector.flips import with_flips
     from app.detector.runtimes import load_runtime
     from app.device.cores import usable_cores
     from app.errors import SettingsError
@@ -64,6 +66,8 @@ def detect(
         # layer, which on a busy machine more than doubles the rate.
         threads=1,
     )
+    if average_flips:
+        network = with_flips(network)
     on_cpu = settings.device == "cpu" or "on cpu" in network.description
     result = detect_survey(
         files,

@@ -23,11 +23,13 @@ def evaluate(
     threshold: Annotated[
         float | None, typer.Option(help="Confidence for precision and recall; else best F1.")
     ] = None,
+    average_flips: options.AverageFlips = False,
     skip_bad: options.SkipBad = False,
 ) -> None:
     """Score a model: AP50, AP50:95, precision, recall, per class and per object size."""
     from app.config.settings import load_settings
     from app.dataset.read import read_tiles
+    from app.detector.flips import with_flips
     from app.detector.runtimes import load_runtime
     from app.evaluation.evaluate import evaluate_model
     from app.storage import write_json
@@ -45,6 +47,8 @@ def evaluate(
         device=settings.device,
         fallback=settings.fallback,
     )
+    if average_flips:
+        network = with_flips(network)
     scores, _ = evaluate_model(
         network, part, size_px=size_px or run_size_px or 640, threshold=threshold, progress=Bar("tiles")
     )

@@ -15,6 +15,12 @@ Environment = Annotated[
     str | None, typer.Option(help="Settings: a shipped environment (laptop, gpu, ci, local) or a .yaml file.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+AverageFlips = Annotated[
+    bool,
+    typer.Option(
+        "--average-flips", help="Look at each tile's mirror images too: surer, and slower by as many."
+    ),
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without the files that have a defect.")]
 Seed = Annotated[int | None, typer.Option(help="Fixes everything that is random.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder for the results; made if missing.")]

@@ -1,0 +1,54 @@
+"""python -m benchmarks.accuracy --data DIR: recipes compared on recording minutes that training never saw."""
+
+import argparse
+from pathlib import Path
+
+from app.dataset.read import read_tiles
+from app.device.choice import choose_device
+from app.device.plan import plan_device
+from benchmarks.accuracy_folds import make_folds
+from benchmarks.accuracy_run import Run, train_run
+from benchmarks.accuracy_variants import VARIANTS
+
+
+def main() -> None:
+    """Train what is missing, score, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--results", type=Path, default=Path("runs/accuracy"), help="a run whose JSON is here is done"
+    )
+    parser.add_argument("--variant", action="append", choices=sorted(VARIANTS))
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument(
+        "--aside", action="store_true", help="train on all folds and score what was kept aside: once"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dtype", help="instead of the device plan's")
+    options = parser.parse_args()
+    tiles, _ = read_tiles(options.data)
+    folds = make_folds(tiles, options.folds)
+    plan = plan_device(choose_device("cpu"), threads=options.threads, dtype=options.dtype)
+    plan.apply()
+    options.results.mkdir(parents=True, exist_ok=True)
+    places = ["aside"] if options.aside else [str(n) for n in range(options.folds)]
+    for seed in range(options.seeds):
+        for place in places:
+            for name in options.variant or ["plain"]:
+                run = Run(
+                    name=name,
+                    variant=VARIANTS[name],
+                    fold=place,
+                    seed=seed,
+                    epochs=options.epochs,
+                    results=options.results,
+                )
+                split = folds.last_split() if place == "aside" else folds.split(int(place))
+                if not run.path.is_file():
+                    train_run(run, tiles, split, plan)
+
+
+if __name__ == "__main__":
+    main()
