@@ -10,6 +10,8 @@ import pulumi
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.stack import run_pulumi_func
 
+from stacks.mock_aws import aws_answers
+
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 Pulumi's own mark of special values, no secret
 SHOWN_SECRET = "[secret]"  # noqa: S105
 ROOT = "pulumi:pulumi:Stack"
@@ -43,6 +45,8 @@ class _Answers(Mocks):
                 "where": {"kind": "process", "folder": args.inputs.get("folder")}
             },
         }
+        if args.typ.startswith("aws:"):
+            made[args.typ] = aws_answers(args.typ, args.name, args.inputs)
         # An output that a mock does not give vanishes silently from whatever takes it as an input.
         return f"{args.name}-id", {"name": args.name, **args.inputs, **made.get(args.typ, {})}
 
