@@ -27,7 +27,7 @@ def draw_aircraft(rng: np.random.Generator, length_m: float) -> Shape:
     relief = np.maximum(relief - height_m * float(rng.uniform(0, 0.35)) * (rng.random() < 0.5), 0)
     relief = cv2.GaussianBlur(relief.astype(np.float32), (3, 3), 0)
     footprint = (relief > 0.04 * height_m).astype(np.float32)
-    strength = float(np.exp(rng.uniform(np.log(0.7), np.log(4.0))))
+    strength = float(np.exp(rng.uniform(np.log(0.8), np.log(8.0))))
     uneven = np.exp(_noise(rng, side, 4) * float(rng.uniform(0.1, 0.5)))
     return Shape(
         label=AIRCRAFT,

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from app.sonar.simulator.raytrace import Echo
 from app.sonar.simulator.shape import TARGET
 
-SHADOW_SHARE = 0.5
-"""A target's box takes in this much of its shadow at most, as a share of the object's longer side."""
+SHADOW_SHARE = 0.15
+"""A target's box takes in this much of its shadow at most, as a share of the object's longer side: boxes around real
+small targets hold almost no shadow (2 % of their area)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,6 +37,18 @@ def smooth(image: Field, sigma_px: tuple[float, float]) -> Field:
     return np.asarray(blurred, dtype=np.float32)
 
 
+def sparkle(rng: np.random.Generator, energy_PS: Field, *, density: float, strength: float) -> None:
+    """Single scatterers far stronger than the bottom in place: shells, gravel, debris smaller than a sample.
+
+    They give backscatter its heavy tail (K-distributed amplitudes, Jakeman & Pusey 1976). What lies in shadow stays
+    dark, because they only strengthen what comes back. `density` is scatterers per sample.
+    """
+    count = int(rng.poisson(density * energy_PS.size))
+    rows = rng.integers(0, energy_PS.shape[0], count)
+    columns = rng.integers(0, energy_PS.shape[1], count)
+    energy_PS[rows, columns] *= 1 + np.float32(strength) * rng.standard_exponential(count, dtype=np.float32)
+
+
 def row_gain(rng: np.random.Generator, pings: int, *, strength: float) -> Field:
     """Gain error per ping, (P, 1), mean about 1: slow drift, single rows, now and then a step."""
     slow = cv2.resize(rng.standard_normal((max(2, pings // 24), 1)).astype(np.float32), (1, pings))

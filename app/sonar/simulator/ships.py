@@ -205,7 +205,7 @@ def _surroundings(rng: np.random.Generator, footprint: Field, depth_m: float) ->
 
 
 def _reflectivity(rng: np.random.Generator, footprint: Field) -> Field:
-    strength = float(np.exp(rng.uniform(np.log(0.7), np.log(4.0))))
+    strength = float(np.exp(rng.uniform(np.log(0.8), np.log(8.0))))
     uneven = np.exp(_noise(rng, footprint.shape, 5) * float(rng.uniform(0.1, 0.7)))
     return np.asarray(np.where(footprint > 0, strength * uneven, 1), dtype=np.float32)
 

@@ -1,4 +1,6 @@
-"""Small man-made objects, label `target`: spheres, cylinders, truncated cones and jointed bodies."""
+"""Small man-made objects, label `target`: spheres, cylinders, truncated cones, jointed bodies and dummies."""
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -67,10 +69,43 @@ def jointed(rng: np.random.Generator, length_m: float) -> Shape:
     return _shape(relief, cell_m, gloss=2.0)
 
 
+def dummy(rng: np.random.Generator, length_m: float) -> Shape:
+    """A dummy of human build, lying: trunk, head, and limbs bent at random; some limbs hardly echo.
+
+    Proportions are those of a body: trunk a third of the length and a sixth wide, legs a half, arms a third.
+    """
+    side = 3 * _TEXELS
+    cell_m = length_m / (1.5 * _TEXELS)
+    reach = length_m / cell_m
+    relief, echo = np.zeros((side, side), np.float32), np.ones((side, side), np.float32)
+    hip = np.array([side / 2 - 0.1 * reach, side / 2])
+    shoulder = hip + np.array([0.32 * reach, 0.0])
+    thick_m = length_m * float(rng.uniform(0.09, 0.15))
+    parts = [(hip, shoulder, 0.17, 1.0), (shoulder, shoulder + np.array([0.14 * reach, 0.0]), 0.09, 0.9)]
+    for start, backwards, long, width in ((hip, True, 0.5, 0.08), (shoulder, rng.random() < 0.6, 0.36, 0.06)):
+        for sign in (-1.0, 1.0):
+            angle = (np.pi if backwards else 0.0) + sign * float(rng.uniform(0, 1.2)) * (
+                -1 if backwards else 1
+            )
+            for _ in range(2):
+                end = start + 0.5 * long * reach * np.array([np.cos(angle), np.sin(angle)])
+                parts.append((start, end, width, float(rng.uniform(0.4, 1.0))))
+                start, angle = end, angle + float(rng.normal(0, 0.6))
+            start = hip if long == 0.5 else shoulder
+    for begin, end, width, height in parts:
+        rod = np.zeros_like(relief)
+        cv2.line(rod, _point(begin), _point(end), 1.0, max(1, round(width * reach)))
+        relief = np.maximum(relief, rod * np.float32(thick_m * height))
+        strength = np.float32(np.exp(rng.normal(0, 0.8)))
+        echo = np.where(rod > 0, np.maximum(echo * (echo != 1), strength), echo)
+    shape = _shape(cv2.GaussianBlur(relief, (5, 5), 0), cell_m, gloss=2.0)
+    return replace(shape, reflectivity_VU=np.where(relief > 0, 3 * echo, 1).astype(np.float32))
+
+
 def draw_target(rng: np.random.Generator, longest_m: tuple[float, float] = (0.4, 2.5)) -> Shape:
     """A small target of random kind and size, sometimes partly buried, never wholly."""
     size_m = float(rng.uniform(*longest_m))
-    kind = rng.choice(5, p=(0.15, 0.3, 0.2, 0.1, 0.25))
+    kind = rng.choice(6, p=(0.11, 0.2, 0.13, 0.1, 0.14, 0.32))
     if kind == 0:
         shape = sphere(float(np.clip(size_m * 0.6, 0.4, 1.2)))
     elif kind == 1:
@@ -84,8 +119,10 @@ def draw_target(rng: np.random.Generator, longest_m: tuple[float, float] = (0.4,
         width_m = size_m * float(rng.uniform(0.4, 1.0))
         height_m = max(0.2, size_m * float(rng.uniform(0.2, 0.5)))
         shape = box(size_m, width_m, height_m, hollow=bool(rng.random() < 0.5))
-    else:
+    elif kind == 4:
         shape = jointed(rng, max(size_m, 0.8))
+    else:
+        shape = dummy(rng, float(np.clip(size_m, 1.2, 2.0)))
     shape = _glinting(rng, shape)
     if rng.random() < 0.3:
         shape = shape.buried(shape.height_m * float(rng.uniform(0.05, 0.5)))
@@ -94,10 +131,15 @@ def draw_target(rng: np.random.Generator, longest_m: tuple[float, float] = (0.4,
 
 def _glinting(rng: np.random.Generator, shape: Shape) -> Shape:
     """The same shape with a random strength of echo that varies over its surface."""
-    strength = float(np.exp(rng.uniform(np.log(1.5), np.log(9.0))))
-    spots = np.exp(rng.normal(0, rng.uniform(0.1, 0.9), shape.relief_VU.shape)).astype(np.float32)
-    spots = cv2.GaussianBlur(spots, (5, 5), 0)
-    reflectivity = np.where(shape.footprint_VU > 0, strength * spots, 1).astype(np.float32)
+    strength = float(np.exp(rng.uniform(np.log(1.5), np.log(14.0))))
+    # A few facets that face the sonar outshine the rest: spots of two to eight texels.
+    rows, columns = shape.relief_VU.shape
+    texels = int(rng.integers(2, 9))
+    facets = rng.standard_normal((rows // texels + 2, columns // texels + 2)).astype(np.float32)
+    facets = cv2.resize(facets, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    spots = np.exp(facets * np.float32(rng.uniform(0.3, 1.6)))
+    own = shape.reflectivity_VU / np.median(shape.reflectivity_VU[shape.footprint_VU > 0])
+    reflectivity = np.where(shape.footprint_VU > 0, strength * spots * own, 1).astype(np.float32)
     return Shape(
         label=shape.label,
         relief_VU=shape.relief_VU,

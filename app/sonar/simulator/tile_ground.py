@@ -26,8 +26,13 @@ def draw_objects(rng: np.random.Generator, label: str | None, size_px: int) -> t
     if label == TARGET:
         shapes = [draw_target(rng) for _ in range(rng.choice((1, 2, 3), p=(0.72, 0.2, 0.08)))]
         longest_m = max(max(shape.extent_m()) for shape in shapes)
-        return float(np.clip(longest_m / np.exp(rng.uniform(np.log(6), np.log(42))), 0.04, 0.3)), shapes
-    span_px = size_px * float(np.exp(rng.uniform(np.log(0.16), np.log(1.1))))
+        # High frequencies resolve centimetres: a body of 1.8 m fills 30 to 75 px of real tiles (10th to 90th
+        # percentile), small ones are what is left of it at lower resolution.
+        span_px = size_px * float(np.exp(rng.uniform(np.log(0.045), np.log(0.38))))
+        return float(np.clip(longest_m / span_px, 0.012, 0.3)), shapes
+    # Published pictures of wrecks are cut around them (median box 102 px of 256 for ships, 150 for aircraft).
+    least, most = (0.2, 1.2) if label == SHIP else (0.35, 1.15)
+    span_px = size_px * float(np.exp(rng.uniform(np.log(least), np.log(most))))
     if label == SHIP:
         length_m = float(np.exp(rng.uniform(np.log(8), np.log(60))))
         count = 1 if span_px > 0.4 * size_px or rng.random() < 0.8 else 2
@@ -50,7 +55,8 @@ def draw_ground(rng: np.random.Generator, view: View) -> Terrain:
     if y_PX is None:
         y_PX = np.repeat(along_P[:, None], len(range_X), 1)
     x_PX = np.repeat(range_X[None], view.size_px, 0)
-    bottom = str(rng.choice(BOTTOMS, p=(0.17, 0.27, 0.17, 0.14, 0.09, 0.16)))
+    # Surveys for small targets are mostly flown where the bottom is level; rock and mixtures are the exception.
+    bottom = str(rng.choice(BOTTOMS, p=(0.26, 0.32, 0.13, 0.13, 0.05, 0.11)))
     height, reflectivity = draw_seabed(rng, bottom, view.pixel_m).at(x_PX, y_PX, view.cell_m)
     if rng.random() < 0.25:
         height += (x_PX - x_PX.mean()) * np.float32(rng.normal(0, 0.015))
@@ -75,13 +81,17 @@ def draw_ground(rng: np.random.Generator, view: View) -> Terrain:
 def place(rng: np.random.Generator, view: View, shapes: list[Shape]) -> list[Placed]:
     """Objects apart from each other, mostly well inside the tile."""
     placed: list[Placed] = []
-    edge = 0.02 if rng.random() < 0.25 else 0.15
+    edge, whole = 0.02 if rng.random() < 0.25 else 0.15, rng.random() < 0.75
     for shape in shapes:
+        reach_m = max(shape.extent_m()) / 2
+        # Who cuts a tile around a wreck shows the whole of it.
+        edge_x = min(max(edge, reach_m / (view.size_px * view.pixel_m)), 0.48) if whole else edge
+        edge_y = min(max(edge, reach_m / view.length_m), 0.48) if whole else edge
         for _ in range(8):
-            x = view.first_range_m + float(rng.uniform(edge, 1 - edge)) * view.size_px * view.pixel_m
+            x = view.first_range_m + float(rng.uniform(edge_x, 1 - edge_x)) * view.size_px * view.pixel_m
             # Right under the towfish there is neither shadow nor resolution across the track.
             x = max(x, view.altitude_m * float(rng.uniform(0.4, 0.8)))
-            y = float(rng.uniform(edge, 1 - edge)) * view.length_m
+            y = float(rng.uniform(edge_y, 1 - edge_y)) * view.length_m
             apart = min((np.hypot(x - p.x_m, y - p.y_m) - p.shape.radius_m for p in placed), default=np.inf)
             if apart > shape.radius_m:
                 placed.append(Placed(shape=shape, x_m=x, y_m=y, angle_rad=float(rng.uniform(0, 2 * np.pi))))

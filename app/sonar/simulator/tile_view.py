@@ -73,12 +73,13 @@ def draw_view(rng: np.random.Generator, size_px: int, pixel_m: float, highest_m:
     # Towfish are flown at 8 to 20 % of the range: most of a line is seen at grazing angles under 45 degrees.
     far_m = altitude_m * float(np.exp(rng.uniform(np.log(2), np.log(11))))
     first_m = max(far_m - width_m, 0.0) if rng.random() < 0.9 else 0.0
-    kind = rng.choice(3, p=(0.82, 0.1, 0.08))
+    # A third are waterfalls as recorded, water column and all, one pixel a sample: so are most published ones.
+    kind = rng.choice(3, p=(0.57, 0.08, 0.35))
     error = float(rng.normal(1, 0.01)) if kind == 0 else float(rng.uniform(0.6, 1.0)) if kind == 1 else 0.0
     if kind == 2:
         first_m = max(first_m - altitude_m * 0.3, 0.0)
     # A third of all tiles have square pixels: the detection brings lines to about that.
-    aspect = 1.0 if rng.random() < 0.35 else float(np.exp(rng.uniform(np.log(0.5), np.log(2))))
+    aspect = 1.0 if rng.random() < 0.35 else float(np.exp(rng.uniform(np.log(0.6), np.log(1.7))))
     view = View(
         size_px=size_px,
         pixel_m=pixel_m,
@@ -86,7 +87,7 @@ def draw_view(rng: np.random.Generator, size_px: int, pixel_m: float, highest_m:
         altitude_m=altitude_m,
         first_range_m=first_m,
         corrected_altitude_m=altitude_m * error,
-        sample_m=pixel_m * float(rng.uniform(0.7, 1.2)),
+        sample_m=pixel_m * (1.0 if kind == 2 else float(rng.uniform(0.5, 1.1))),
     )
     # Such an error of altitude that more than half of the tile were water is no use to anybody.
     if error and float(view.column_slants_m()[size_px // 2]) < altitude_m:

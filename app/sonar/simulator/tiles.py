@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from app.errors import SettingsError
 from app.sonar.simulator.boxes import see
 from app.sonar.simulator.raytrace import Echo, illuminate
-from app.sonar.simulator.shape import CLASS_NAMES, Placed, Terrain, lay
+from app.sonar.simulator.shape import CLASS_NAMES, TARGET, Placed, Terrain, lay
 from app.sonar.simulator.tile_ground import draw_ground, draw_label, draw_objects, place
-from app.sonar.simulator.tile_picture import picture
+from app.sonar.simulator.tile_picture import PUBLISHED, SURVEY, picture
 from app.sonar.simulator.tile_view import View, draw_view
 from app.sonar.simulator.visibility import stands_out
 
@@ -21,7 +21,9 @@ Tile = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]
 
 EMPTY_SHARE = 0.4
 """Share of tiles without any labelled object."""
-_LEAST_BOX_PX = 4.0
+CUT_SHARE = 0.1
+"""Share of tiles that the end of a line leaves partly black."""
+_LEAST_BOX_PX = 5.0
 
 
 def simulate_tiles(
@@ -64,12 +66,36 @@ def _tile(rng: np.random.Generator, size_px: int, classes: tuple[str, ...]) -> T
         altitude_P=altitude_P,
         ping_spacing_m=view.ping_spacing_m,
     )
-    image = picture(rng, view, echo, range_X)
+    published = label != TARGET if label is not None else rng.random() < 0.5
+    image = picture(rng, view, echo, range_X, PUBLISHED if published else SURVEY)
     boxes, labels = _boxes(view, echo, terrain, placed, classes, image)
+    if rng.random() < CUT_SHARE:
+        boxes, labels = _cut_short(rng, image, boxes, labels)
     if rng.random() < 0.5:
         image = np.ascontiguousarray(image[:, ::-1])
         boxes[:, [0, 2]] = size_px - boxes[:, [2, 0]]
     return image, boxes, labels
+
+
+def _cut_short(
+    rng: np.random.Generator,
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Black in place where the line has no more pings, and the boxes that are left."""
+    size_px = len(image)
+    first, last = 0, size_px
+    if rng.random() < 0.5:
+        first = round(size_px * float(rng.uniform(0.03, 0.6)))
+    else:
+        last = round(size_px * float(rng.uniform(0.4, 0.97)))
+    image[:first], image[last:] = 0, 0
+    left = boxes.copy()
+    left[:, [1, 3]] = np.clip(left[:, [1, 3]], first, last)
+    height, whole = left[:, 3] - left[:, 1], boxes[:, 3] - boxes[:, 1]
+    kept = (height >= _LEAST_BOX_PX) & (height > 0.25 * whole)
+    return left[kept], labels[kept]
 
 
 def _boxes(

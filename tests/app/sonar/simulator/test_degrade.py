@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.sonar.simulator.degrade import drop_pings, interfere, row_gain, smooth, speckle
+from app.sonar.simulator.degrade import drop_pings, interfere, row_gain, smooth, sparkle, speckle
 
 SHAPE = (256, 256)
 
@@ -28,6 +28,16 @@ def test_overlap_correlates_neighbours_along_its_own_axis_only() -> None:
     across = float((field[:, 1:] * field[:, :-1]).mean() / field.var())
     assert along > 0.2
     assert abs(across) < 0.03
+
+
+def test_sparkle_strengthens_a_few_samples_and_leaves_shadows_dark() -> None:
+    energy = np.ones(SHAPE, np.float32)
+    energy[:64] = 0
+    sparkle(np.random.default_rng(0), energy, density=0.01, strength=20)
+    assert not energy[:64].any()
+    brighter = energy[64:] > 1
+    assert brighter.mean() == pytest.approx(0.01, rel=0.2)
+    assert energy[64:][brighter].mean() == pytest.approx(21, rel=0.2)
 
 
 def test_smooth_leaves_an_axis_of_width_zero_alone() -> None:

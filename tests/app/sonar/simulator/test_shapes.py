@@ -8,7 +8,7 @@ import pytest
 from app.sonar.simulator.aircraft import draw_aircraft
 from app.sonar.simulator.shape import AIRCRAFT, SHIP, TARGET, Placed, Shape, Terrain, lay
 from app.sonar.simulator.ships import draw_ship
-from app.sonar.simulator.small_targets import box, cylinder, draw_target, sphere, truncated_cone
+from app.sonar.simulator.small_targets import box, cylinder, draw_target, dummy, sphere, truncated_cone
 
 
 def plain(rows: int = 200, columns: int = 200, cell_m: float = 0.1) -> Terrain:
@@ -38,6 +38,15 @@ def test_small_targets_measure_what_was_asked(
     assert shape.label == TARGET
     assert shape.height_m == pytest.approx(height_m, rel=0.02)
     assert shape.extent_m() == pytest.approx(extent_m, abs=2.5 * shape.cell_m)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_dummy_lies_flat_and_is_as_long_as_a_body_can_be(seed: int) -> None:
+    shape = dummy(np.random.default_rng(seed), 1.8)
+    assert shape.label == TARGET
+    assert 0.7 < max(shape.extent_m()) < 2.5  # arms overhead
+    assert 0.12 < shape.height_m < 0.3
+    assert len(np.unique(shape.reflectivity_VU[shape.footprint_VU > 0])) > 3
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -13,16 +13,16 @@ from app.sonar.simulator.tiles import EMPTY_SHARE, Tile, simulate_tiles
 
 @pytest.fixture(scope="module")
 def tiles() -> list[Tile]:
-    return list(simulate_tiles(80, size_px=160, seed=11))
+    return list(simulate_tiles(80, size_px=160, seed=7))
 
 
 def test_a_tile_depends_on_seed_and_number_alone(tiles: list[Tile]) -> None:
-    again = list(islice(simulate_tiles(5000, size_px=160, seed=11), 5))
+    again = list(islice(simulate_tiles(5000, size_px=160, seed=7), 5))
     for (image, boxes, labels), (image2, boxes2, labels2) in zip(tiles, again, strict=False):
         np.testing.assert_array_equal(image, image2)
         np.testing.assert_array_equal(boxes, boxes2)
         np.testing.assert_array_equal(labels, labels2)
-    other = next(iter(simulate_tiles(1, size_px=160, seed=12)))
+    other = next(iter(simulate_tiles(1, size_px=160, seed=8)))
     assert not np.array_equal(tiles[0][0], other[0])
 
 
@@ -83,16 +83,29 @@ def test_both_sides_are_shown() -> None:
     assert 0.2 < np.mean(darker_right) < 0.8
 
 
-def test_brightness_and_speckle_are_those_of_corrected_waterfalls(tiles: list[Tile]) -> None:
+def test_brightness_and_speckle_are_those_of_real_tiles(tiles: list[Tile]) -> None:
     means = np.array([image.mean() for image, _, _ in tiles])
-    assert 70 < np.median(means) < 115
+    # Half as our corrections leave them (95), half as others do: real tiles lie about 59 to 96.
+    assert 55 < np.median(means) < 100
     assert 15 < means.std() < 50
     grain = []
     for image, _, _ in tiles:
         fine = image.astype(np.float32) - cv2.blur(image.astype(np.float32), (15, 15))
         grain.append(float(fine.std() / image.mean()))
     # Rayleigh alone is 0.52; averaging, blur and display bring it down, glints and shadows up.
-    assert 0.28 < np.median(grain) < 0.55
+    assert 0.25 < np.median(grain) < 0.55
+
+
+def test_a_line_that_ends_leaves_black_rows_and_no_box_in_them() -> None:
+    cut = 0
+    for image, boxes, _ in simulate_tiles(70, size_px=96, seed=3):
+        filled = np.flatnonzero(image.any(axis=1))
+        if filled[0] < 3 and filled[-1] >= 93:
+            continue
+        cut += 1
+        assert (boxes[:, 1] >= filled[0] - 0.01).all()
+        assert (boxes[:, 3] <= filled[-1] + 1.01).all()
+    assert 2 <= cut <= 18
 
 
 def test_wrong_settings_are_told() -> None:
