@@ -1,8 +1,12 @@
 """An AWS on loopback (moto's server, asked by the real boto3), and the variables that lead there."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from app.storage import sha256_file
 
 REGION = "eu-central-1"
 
@@ -44,3 +48,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     yield address
     running.stop()
+
+
+def put_data(folder: Path, bucket: str, prefix: str) -> None:
+    """A folder in a bucket as the stacks send one: its files, and an index with their checksums."""
+    import boto3
+
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    for name, path in files.items():
+        client.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=path.read_bytes())
+    index = {"owner": "st", "files": {name: [sha256_file(path)] for name, path in files.items()}}
+    client.put_object(Bucket=bucket, Key=f"{prefix}/mirror.json", Body=json.dumps(index).encode())

@@ -21,14 +21,15 @@ class NoticeWatch:
         *,
         tell: Callable[[Notice], None],
         note: Callable[[str], None],
-        every_s: float = EVERY_S,
+        every_s: float | None = None,
     ) -> None:
         """
         Args:
             look: raises OSError where the cloud does not answer.
             tell: hears of each new notice, in this thread.
         """
-        self._look, self._tell, self._note, self._every_s = look, tell, note, every_s
+        self._look, self._tell, self._note = look, tell, note
+        self._every_s = EVERY_S if every_s is None else every_s
         self._told: set[bool] = set()
         self._silent = 0
         self._over = Event()
