@@ -1,42 +1,166 @@
-"""The AWS target. So far its settings and its money; the instance itself is not built yet."""
+"""The AWS target: a GPU machine of EC2 in a network of its own, what goes there, and what ends it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
-from infra.budget import Rates
+import pulumi
+
+from infra.aws.describe import describe
+from infra.aws.network_prices import network_usd_per_h
+from infra.aws.preflight import Account, assumed_account, look_at_account
+from infra.aws.types import variant_of
+from infra.budget import Rates, worst_case
 from infra.errors import SettingsError
+from infra.hosts.tree import local_tree, tree_digest
+from infra.naming import stamp
+from infra.runpod.training import CODE_EXCLUDES
 from stacks.configs import AwsSettings
+from stacks.run_home import PROJECT, data_folder, home_of
 
-ENDPOINT_USD_PER_H = 0.01
-ENDPOINTS = 10
-"""Interface endpoints of the private profile, each about a cent an hour in one zone: ssm, ssmmessages, ec2messages,
-logs, monitoring, ecr.api, ecr.dkr, kms, sts, secretsmanager. Source: AWS PrivateLink pricing, us-east-1, 2026-11."""
-NOT_YET = "target aws can be planned and compared, not yet rented; `up` works for target local"
+__all__ = ["deploy", "describe", "program_to_plan", "rates", "refuse_unprepared"]
+NOT_MET = "this target has been tried against mocks and moto only; it has never met the real AWS"
 
 
 def rates(settings: AwsSettings) -> Rates:
     """What its parts cost while they are there."""
     return Rates(
         machine_usd_per_h=settings.max_usd_per_h,
-        network_usd_per_h=ENDPOINTS * ENDPOINT_USD_PER_H if settings.network == "private" else 0.0,
-        unpriced=(f"{settings.disk_gib} GiB of gp3 disk", "the bucket's storage", "log storage"),
+        network_usd_per_h=network_usd_per_h(settings.network),
+        unpriced=(f"{settings.disk_gib} GiB of gp3 disk", "the bucket's storage", "log storage", "the key"),
     )
 
 
-def deploy(settings: AwsSettings, stack: str) -> None:
-    """Refuse, before anything is rented.
+def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *, quiet: bool = False) -> None:
+    """Declare the stack; what cannot work is refused before anything is made.
+
+    Args:
+        account: as it was seen; None looks.
+        quiet: whoever asks tells the warnings.
 
     Raises:
-        SettingsError: always, until the instance's components exist.
+        SettingsError, AwsError: no data, no Docker, no credentials, no quota, no zone, no price below the ceiling.
     """
-    raise SettingsError(NOT_YET)
+    from infra.aws.training import Ec2Training, Ec2TrainingArgs
+
+    mark = stamp(pulumi.get_project(), stack)
+    data = data_folder(settings)
+    assert data is not None, "the settings refuse an address"
+    if account is None:
+        refuse_unprepared(settings)
+        account = look_at_account(
+            settings.region, settings.types, market=settings.market, max_usd_per_h=settings.max_usd_per_h,
+            stamp=mark, zones=settings.zones, may_change=not pulumi.runtime.is_dry_run(),
+        )  # fmt: skip
+    for line in () if quiet else (*account.notes, *_warnings(settings)):
+        pulumi.log.info(line)
+    data_digest = tree_digest(local_tree(data))[:12]
+    training = Ec2Training(
+        "training",
+        Ec2TrainingArgs(
+            account=account,
+            region=settings.region,
+            stack=stack,
+            stamp=mark,
+            run_name=f"run-{settings.rerun}" if settings.rerun else "run",
+            job=settings.job(data=""),
+            job_digest=_job_digest(settings, data_digest),
+            project=str(PROJECT),
+            data=str(data),
+            data_digest=data_digest,
+            home=str(home_of(settings, stack)),
+            image=settings.image,
+            build_args=settings.image_arguments,
+            market=settings.market,
+            on_demand_after=settings.on_demand_after,
+            network=settings.network,
+            ami=settings.ami,
+            disk_gib=settings.disk_gib,
+            keep_bucket=settings.keep_bucket,
+            log_days=settings.log_days,
+            budget=settings.budget,
+            secrets=_secrets(settings),
+            wait=settings.wait,
+            trigger=settings.rerun,
+        ),
+    )
+    run = training.run
+    for name in ("where", "home", "state", "outcome", "step", "log"):
+        pulumi.export(name, getattr(run, name))
+    pulumi.export("run", {"path": run.run_path, "host": run.run_host})
+    pulumi.export("target", settings.target)
+    pulumi.export("group", {"name": training.host.group_name, "region": settings.region})
+    pulumi.export("image", training.image)
+    pulumi.export("runUrl", pulumi.Output.concat("s3://", training.bucket_name, "/", run.run_path))
+    pulumi.export("priceUsdPerH", settings.max_usd_per_h)
+    pulumi.export("leaseUntil", training.lease_until)
+    pulumi.export("ssh", f"python -m stacks ssh {stack}")
+    pulumi.export("worstCaseUsd", round(worst_case(rates(settings), settings.limits()).capped_lease_usd, 2))
+
+
+def _job_digest(settings: AwsSettings, data_digest: str) -> str:
+    """Another text for another job: code, data, settings of the job, image."""
+    job = settings.job(data="")
+    parts = [
+        tree_digest(local_tree(PROJECT, CODE_EXCLUDES)), data_digest, sorted(job.variables().items()),
+        settings.train_arguments, settings.rerun, settings.image, sorted(settings.image_arguments.items()),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _secrets(settings: AwsSettings) -> pulumi.Output[str] | None:
+    if settings.notify_url is None:
+        return None
+    return pulumi.Output.secret(json.dumps({"SONARSTACK_NOTIFY_URL": settings.notify_url}))
+
+
+def refuse_unprepared(settings: AwsSettings) -> None:
+    """What would fail only after something is made.
+
+    Raises:
+        SettingsError: no data here, or no Docker to build the image with.
+    """
+    data_folder(settings)
+    if (
+        settings.image is None
+        and shutil.which("docker") is None
+        and not Path("/var/run/docker.sock").exists()
+    ):
+        raise SettingsError(
+            "the image is built here and pushed to the stack's repository, which needs Docker; start it, or name an "
+            "image of your own in sonarstack:image"
+        )
+
+
+def _warnings(settings: AwsSettings) -> list[str]:
+    """What to know before it costs."""
+    lines = [NOT_MET]
+    if settings.market == "spot":
+        lines.append(
+            f"spot: AWS takes the machine back at any time with two minutes' notice, and never above "
+            f"${settings.max_usd_per_h:g} an hour; the next one goes on from the newest checkpoint"
+        )
+    if variant_of(settings.types) == "cuda12":
+        lines.append("a V100 among the types: the image is built with CUDA 12.8")
+    if settings.keep_bucket:
+        lines.append(
+            "the bucket and its key stay after destroy (about $1 a month for the key, and the storage)"
+        )
+    return lines
 
 
 def program_to_plan(settings: AwsSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
-    """No resources yet."""
-    return lambda: None, [NOT_YET]
-
-
-def describe(token: str, inputs: Mapping[str, Any]) -> list[str]:
-    """Facts of one resource."""
-    return []
+    """The program for a look at it without account, and what `up` would refuse on this machine as it is now."""
+    warnings = [f"no account was asked: three zones of {settings.region} are assumed, and every quota"]
+    try:
+        refuse_unprepared(settings)
+    except SettingsError as error:
+        warnings.append(f"up would refuse: {error}")
+    try:
+        data_folder(settings)
+    except SettingsError:
+        settings = settings.model_copy(update={"data_url": "app/config/environments"})
+    account = assumed_account(settings.region, settings.zones, settings.types)
+    return lambda: deploy(settings, stack, account, quiet=True), [*warnings, *_warnings(settings)]

@@ -3,8 +3,15 @@
 import json
 
 from infra.aws.names import partition
+from infra.naming import resource_name
 
+DIGEST_LETTERS = 8
 SIZE_OF_NONE = {"MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0}
+
+
+def group_name(stamp: str, job_digest: str) -> str:
+    """Another job is another group: what was rented for one is never taken for the other."""
+    return resource_name("aws", stamp, "host", job_digest[:DIGEST_LETTERS])
 
 
 def group_arn(account_id: str, region: str, name: str) -> str:

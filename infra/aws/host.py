@@ -23,6 +23,8 @@ class HostArgs:
     max_usd_per_h: float
     """The limit on the spot market."""
     ami: pulumi.Input[str]
+    pin_ami: bool
+    """Whether the first one stays: "the newest" is another one every week."""
     disk_gib: int
     device_name: str
     """Of the image's root disk."""
@@ -85,7 +87,7 @@ class Host(pulumi.ComponentResource):
                 aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=args.tags)
                 for kind in ("instance", "volume", "network-interface")
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["imageId"] if args.pin_ami else None),
         )
         policy = aws.autoscaling.GroupMixedInstancesPolicyArgs(
             instances_distribution=aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs(

@@ -184,7 +184,5 @@ class Lease(pulumi.CustomResource):
             "priceUsdPerH": price_usd_per_h,
         }
         super().__init__("sonarstack:index:Lease", name, {**props, "leaseUntil": None}, opts)
-
-    def translate_output_property(self, prop: str) -> str:
-        """The wire's leaseUntil is Python's lease_until."""
-        return "lease_until" if prop == "leaseUntil" else prop
+        # The wire's leaseUntil, in Python's manner.
+        self.lease_until = self.__dict__["leaseUntil"]

@@ -24,7 +24,7 @@ class Finding:
     """One thing of ours, and what is to be done about it."""
 
     action: Action
-    kind: Literal["pod", "reader", "volume"]
+    kind: Literal["pod", "reader", "volume", "group"]
     name: str
     id: str
     stamp: str

@@ -1,8 +1,10 @@
-"""Upload: a folder of this machine on a host, kept equal and proven so."""
+"""Upload: a folder of this machine on a host or in a bucket, kept equal and proven so."""
 
 import time
 from pathlib import Path
 
+from infra.buckets.folder import INDEX, remove_folder, send_folder
+from infra.buckets.host import BucketHost
 from infra.errors import HostError
 from infra.hosts.tree import STAMP, local_tree, tree_digest
 from infra.hosts.upload import remove_upload, upload
@@ -34,8 +36,9 @@ class UploadTable:
 
     def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
         """See `Table.read`: gone is a folder without our stamp."""
+        mark = INDEX if "bucket" in inputs["host"] else STAMP
         try:
-            there = open_machine(inputs["host"]).read(f"{inputs['target']}/{STAMP}") is not None
+            there = open_machine(inputs["host"]).read(f"{inputs['target']}/{mark}") is not None
         except HostError:
             if not is_gone(inputs["host"]):
                 raise
@@ -63,13 +66,28 @@ class UploadTable:
         if inputs.get("goesWithHost"):
             # Of all that goes with a pod this is asked first: nothing is forgotten before somebody refuses.
             refuse_to_end(pod_of(inputs["host"]), call.variables)
+            return
+        host = open_machine(inputs["host"])
+        if isinstance(host, BucketHost):
+            remove_folder(host.store, inputs["target"], owner=str(inputs["host"].get("owner")))
         else:
-            remove_upload(open_machine(inputs["host"]), inputs["target"])
+            remove_upload(host, inputs["target"])
 
     def _send(self, call: Call, inputs: Values) -> Values:
         source, exclude = Path(inputs["source"]), inputs.get("exclude") or []
         host = open_machine(inputs["host"])
         progress = _Progress(call)
+        if isinstance(host, BucketHost):
+            receipt = send_folder(
+                host.store,
+                source,
+                inputs["target"],
+                owner=str(inputs["host"].get("owner")),
+                exclude=exclude,
+                cancelled=call.cancelled.is_set,
+                progress=progress,
+            )
+            return {"files": receipt.files, "bytes": receipt.bytes, "sha256": receipt.sha256}
         if not inputs.get("seal"):
             receipt = upload(
                 host,
