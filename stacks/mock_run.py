@@ -30,6 +30,14 @@ class Declared:
     """False for components, which only group."""
     inputs: Mapping[str, Any]
     """camelCase, as on the wire; secrets as [secret]."""
+    retained: bool = False
+    """Whether destroy leaves it."""
+    import_id: str = ""
+    """What is taken up instead of made."""
+    ignored: tuple[str, ...] = ()
+    """Inputs that later changes do not touch."""
+    after: tuple[str, ...] = ()
+    """urns of what must be there first."""
 
 
 class _Answers(Mocks):
@@ -77,6 +85,10 @@ class _Recorder(MockMonitor):
                     name=request.name,
                     custom=request.custom,
                     inputs={k: _plain(v) for k, v in inputs.items()},
+                    retained=request.retainOnDelete,
+                    import_id=request.importId,
+                    ignored=tuple(request.ignoreChanges),
+                    after=tuple(request.dependencies),
                 )
             )
         return response
