@@ -7,7 +7,9 @@ from app.dataset.read import read_tiles
 from app.device.choice import choose_device
 from app.device.plan import plan_device
 from benchmarks.accuracy_folds import make_folds
-from benchmarks.accuracy_run import Run, train_run
+from benchmarks.accuracy_run import Run, read_run, train_run
+from benchmarks.accuracy_scores import score_run
+from benchmarks.accuracy_table import Scored, machine_lines, reading_rows, variant_rows
 from benchmarks.accuracy_variants import VARIANTS
 
 
@@ -18,10 +20,14 @@ def main() -> None:
     parser.add_argument(
         "--results", type=Path, default=Path("runs/accuracy"), help="a run whose JSON is here is done"
     )
-    parser.add_argument("--variant", action="append", choices=sorted(VARIANTS))
+    parser.add_argument(
+        "--variant",
+        action="append",
+        metavar="NAME:EPOCHS",
+        help=f"may be repeated; plain:100 without it. Names: {', '.join(VARIANTS)}",
+    )
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument(
         "--aside", action="store_true", help="train on all folds and score what was kept aside: once"
     )
@@ -34,20 +40,28 @@ def main() -> None:
     plan.apply()
     options.results.mkdir(parents=True, exist_ok=True)
     places = ["aside"] if options.aside else [str(n) for n in range(options.folds)]
+    scored: Scored = {}
+    told = []
     for seed in range(options.seeds):
         for place in places:
-            for name in options.variant or ["plain"]:
+            for spec in options.variant or ["plain:100"]:
+                name, _, epochs = spec.partition(":")
                 run = Run(
                     name=name,
                     variant=VARIANTS[name],
                     fold=place,
                     seed=seed,
-                    epochs=options.epochs,
+                    epochs=int(epochs or 100),
                     results=options.results,
                 )
                 split = folds.last_split() if place == "aside" else folds.split(int(place))
                 if not run.path.is_file():
                     train_run(run, tiles, split, plan)
+                done = read_run(run)
+                told.append(done)
+                scored[run] = score_run(run, done["averages"], tiles.subset(split.val), plan)
+    for line in (*machine_lines(told), "", *variant_rows(scored), "", *reading_rows(scored)):
+        print(line)
 
 
 if __name__ == "__main__":
