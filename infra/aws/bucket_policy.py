@@ -21,13 +21,15 @@ def bucket_document(bucket_arn: str, key_arn: str) -> str:
     return document(
         _deny("NoPlainHttp", EVERYTHING, both, {"Bool": {"aws:SecureTransport": "false"}}),
         _deny("NoOldTls", EVERYTHING, both, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
-        _deny("NoOtherEncryption", "s3:PutObject", (objects,), _given_but_not(KIND_HEADER, "aws:kms")),
-        _deny("NoOtherKey", "s3:PutObject", (objects,), _given_but_not(KEY_HEADER, key_arn)),
+        _deny(
+            "NoOtherEncryption", "s3:PutObject", (objects,), _given_but_not(KIND_HEADER, "String", "aws:kms")
+        ),
+        _deny("NoOtherKey", "s3:PutObject", (objects,), _given_but_not(KEY_HEADER, "Arn", key_arn)),
     )
 
 
-def _given_but_not(header: str, value: str) -> Mapping[str, Mapping[str, str]]:
-    return {"Null": {header: "false"}, "StringNotEquals": {header: value}}
+def _given_but_not(header: str, kind: str, value: str) -> Mapping[str, Mapping[str, str]]:
+    return {"Null": {header: "false"}, f"{kind}NotEquals": {header: value}}
 
 
 def _deny(

@@ -14,6 +14,7 @@ from infra.aws.policies import (
     HEARTBEAT,
     LOG_IN,
     METRICS,
+    NO_NARROWER,
     PULL,
     READ_OBJECT,
     RESIZE,
@@ -32,25 +33,34 @@ class Service:
     """As in com.amazonaws.REGION.NAME."""
     actions: Sequence[str]
     """What the machine asks of it."""
+    kind: str = ""
+    """Of resource, as in arn:aws:KIND with {at} for region and account; empty where all actions are on `*`."""
 
 
 SERVICES = (
-    Service(name="ecr.api", actions=(LOG_IN, *PULL)),
-    Service(name="ecr.dkr", actions=PULL),
-    Service(name="logs", actions=WRITE_LOGS),
+    Service(name="ecr.api", actions=(LOG_IN, *PULL), kind="ecr:{at}:repository/*"),
+    Service(name="ecr.dkr", actions=PULL, kind="ecr:{at}:repository/*"),
+    Service(name="logs", actions=WRITE_LOGS, kind="logs:{at}:log-group:*"),
     Service(name="monitoring", actions=(METRICS,)),
-    Service(name="secretsmanager", actions=(SECRET,)),
-    Service(name="autoscaling", actions=(RESIZE,)),
-    Service(name="ssm", actions=(HEARTBEAT,)),
+    Service(name="secretsmanager", actions=(SECRET,), kind="secretsmanager:{at}:secret:*"),
+    Service(name="autoscaling", actions=(RESIZE,), kind="autoscaling:{at}:autoScalingGroup:*"),
+    Service(name="ssm", actions=(HEARTBEAT,), kind="ec2:{at}:instance/*"),
     Service(name="ssmmessages", actions=SESSION),
 )
 """Not among them: kms, since S3, EBS and Secrets Manager ask it from their side; sts, since the machine's role comes
 from its metadata; ec2messages, which agents since 3.3.40 need no more."""
 
 
-def interface_document(service: Service, account_id: str) -> str:
-    """What the machine asks for, by identities of this account only: other people's credentials do not pass."""
-    return document(_allow("OwnAccount", service.actions, "*", account_id=account_id))
+def interface_document(service: Service, region: str, account_id: str) -> str:
+    """What the machine asks for, of this account's resources by this account's identities: nobody carries anything out
+    by other credentials. Which resources is said by the role."""
+    on_all = [action for action in service.actions if action in NO_NARROWER]
+    own = [action for action in service.actions if action not in NO_NARROWER]
+    arn = f"arn:{partition(region)}:{service.kind.format(at=f'{region}:{account_id}')}"
+    return document(
+        _allow("OwnResources", own, arn, account_id=account_id) if own else None,
+        _allow("OwnAccount", on_all, "*", account_id=account_id) if on_all else None,
+    )
 
 
 def gateway_document(region: str, account_id: str, buckets: Sequence[str]) -> str:

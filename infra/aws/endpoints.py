@@ -58,7 +58,7 @@ class Endpoints(pulumi.ComponentResource):
                 private_dns_enabled=True,
                 subnet_ids=args.subnet_ids,
                 security_group_ids=[group.id],
-                policy=interface_document(service, args.account_id),
+                policy=interface_document(service, args.region, args.account_id),
                 tags=args.tags,
                 opts=child,
             )

@@ -46,8 +46,9 @@ def key_document(account_id: str, region: str, *, log_groups: Sequence[str], spo
         _allow(
             "EncryptLogs",
             {"Service": f"logs.{region}.amazonaws.com"},
-            USE,
-            {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": groups}},
+            # Not DescribeKey, which has no context to be bound by.
+            [action for action in USE if action != "DescribeKey"],
+            {"StringEquals": {"kms:EncryptionContext:aws:logs:arn": groups}},
         ),
         _allow("EncryptDisks", disks, USE),
         _allow("AttachDisks", disks, ("CreateGrant",), {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
