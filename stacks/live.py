@@ -63,6 +63,11 @@ class LiveStack:
         return str(self.machine["pod"]) if self.machine and "pod" in self.machine else None
 
     @property
+    def rented(self) -> bool:
+        """Whether its machine is rented."""
+        return self.pod is not None or self.outputs["where"].get("kind") == "group"
+
+    @property
     def lies_on_machine_alone(self) -> bool:
         """Whether the run goes with its rented machine."""
         return self.pod is not None and not (self.machine or {}).get("remains")

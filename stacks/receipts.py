@@ -9,10 +9,8 @@ from infra.errors import InfraError
 from infra.hosts.keys import forget_key
 from infra.naming import stamp
 from infra.receipt import Left, Receipt, keep_receipt
+from stacks.clouds import RENTS, RentedCloud, cloud_of
 from stacks.run_home import PROJECT
-
-RENTS = ("runpod",)
-"""Targets whose provider can be asked here."""
 
 
 def stamp_of(stack: str) -> str:
@@ -21,11 +19,17 @@ def stamp_of(stack: str) -> str:
 
 
 def receipt_now(
-    stack: str, mark: str, *, worst_case_usd: float | None = None, home: Path | None = None
+    cloud: RentedCloud,
+    stack: str,
+    mark: str,
+    *,
+    worst_case_usd: float | None = None,
+    home: Path | None = None,
 ) -> tuple[Receipt, Path]:
     """Make and keep the receipt of a stack; the stack's SSH key goes where nothing is left that it could open.
 
     Args:
+        cloud: whom to ask.
         stack: its name, or its stamp where nobody knows the name any more.
         mark: its stamp.
         home: of its run, beside which a copy is kept.
@@ -33,42 +37,32 @@ def receipt_now(
     Raises:
         InfraError: the provider cannot be asked.
     """
-    from infra.runpod.account import open_account
-    from infra.runpod.receipt import receipt_of
-
-    with open_account() as renter:
-        receipt = receipt_of(renter, stack=stack, stamp=mark, worst_case_usd=worst_case_usd)
+    receipt = cloud.receipt(stack, mark, worst_case_usd)
     path = keep_receipt(receipt, home)
     if receipt.clean:
         forget_key(mark)
     return receipt, path
 
 
-def end_leftovers(stack: str) -> list[str]:
-    """End what an `up` that was killed left empty, and no state knows of; its names.
-
-    Raises:
-        InfraError: the provider cannot be asked.
-    """
-    from infra.runpod.account import open_account
-    from infra.runpod.leftovers import end_empty_volumes
-
-    with open_account() as renter:
-        return end_empty_volumes(renter, stamp_of(stack))
-
-
-def what_bills(stack: str) -> list[Left]:
+def what_bills(stack: str, target: str) -> list[Left]:
     """What of a stack bills at its provider now.
 
     Raises:
         InfraError: the provider cannot be asked.
     """
-    from infra.runpod.account import open_account
-    from infra.runpod.reaper import look
-    from infra.runpod.receipt import left
-
-    with open_account() as renter:
-        return [left(one) for one in look(renter, stamp=stamp_of(stack)) if one.bills]
+    found = cloud_of(target, stack).look(stamp_of(stack))
+    return [
+        Left(
+            kind=one.kind,
+            name=one.name,
+            id=one.id,
+            usd_per_h=one.usd_per_h,
+            until=one.lease_until,
+            reason=one.reason,
+        )
+        for one in found
+        if one.bills
+    ]
 
 
 def after_failure(stack: str, target: str, verb: str) -> list[str]:
@@ -76,7 +70,7 @@ def after_failure(stack: str, target: str, verb: str) -> list[str]:
     if target not in RENTS:
         return []
     try:
-        bills: Sequence[Left] = what_bills(stack)
+        bills: Sequence[Left] = what_bills(stack, target)
     except InfraError as error:
         return [
             f"WARNING: what still bills could not be asked ({error}); look with: python -m stacks reap --dry-run"

@@ -1,9 +1,7 @@
 """A stack's receipt from Runpod: what ended by the journal, what is left by the list, what it cost by the bills."""
 
-from collections.abc import Sequence
-from datetime import datetime
-
 from infra.budget import HOURS_A_MONTH
+from infra.ended import ended_of, ended_since
 from infra.journal import Lease
 from infra.receipt import Ended, Left, Receipt, last_clean
 from infra.runpod.errors import CancelledError, RunpodError
@@ -52,13 +50,6 @@ def receipt_of(renter: Renter, *, stack: str, stamp: str, worst_case_usd: float 
     )
 
 
-def ended_since(leases: Sequence[Lease], since: datetime | None) -> list[Lease]:
-    """Leases of things that were there and are no more, and that no clean receipt has told of yet."""
-    told = (one for one in leases if one.id and one.ended_at is not None)
-    fresh = (one for one in told if since is None or (one.ended_at or since) > since)
-    return sorted(fresh, key=lambda one: (one.rented_at, one.kind, one.name))
-
-
 def left(one: Finding) -> Left:
     """A finding as a receipt has it."""
     return Left(
@@ -72,23 +63,8 @@ def left(one: Finding) -> Left:
 
 
 def _ended(lease: Lease, billed_usd: float | None) -> Ended:
-    assert lease.ended_at is not None
-    hours = max(0.0, (lease.ended_at - lease.rented_at).total_seconds() / 3600)
     disk = float(lease.spec.get("disk_gib") or 0) * DISK_USD_PER_GB_MONTH / HOURS_A_MONTH
-    worst = 0.0
-    if lease.lease_until is not None:
-        ceiling = max(float(lease.spec.get("max_usd_per_h") or 0), lease.price_usd_per_h)
-        worst = (ceiling + disk) * (lease.lease_until - lease.rented_at).total_seconds() / 3600
-    return Ended(
-        kind=lease.kind,
-        name=lease.name,
-        id=lease.id,
-        hours=hours,
-        clock_usd=hours * (lease.price_usd_per_h + disk),
-        worst_usd=worst,
-        billed_usd=billed_usd,
-        reason=lease.end_reason,
-    )
+    return ended_of(lease, billed_usd, disk_usd_per_h=disk)
 
 
 def _billed(renter: Renter, lease: Lease, notes: list[str]) -> float | None:

@@ -26,9 +26,10 @@ def down(
     from infra.errors import SettingsError
     from infra.provider.discard import DISCARD
     from infra.runs.manifest import RECORD
+    from stacks.clouds import RENTS, cloud_of
     from stacks.engine import engine_variables, run_engine
     from stacks.live import PROJECT
-    from stacks.receipts import RENTS, after_failure, end_leftovers
+    from stacks.receipts import after_failure, stamp_of
     from stacks.settings import read_stack_file
     from stacks.verbs.console import say, say_json
 
@@ -53,7 +54,7 @@ def down(
         say(f"stack {stack} is down" + (f"; its run is in {home}" if there else ""))
     receipt = None
     if settings.target in RENTS:
-        for name in end_leftovers(stack):
+        for name in cloud_of(settings.target, stack).end_leftovers(stamp_of(stack)):
             if not as_json:
                 say(f"ended: {name}, left empty by an `up` that was killed")
         receipt = _receipt(stack, settings, home, as_json=as_json)
@@ -67,11 +68,16 @@ def down(
 
 def _receipt(stack: str, settings: "StackSettings", home: str | None, *, as_json: bool) -> Any:
     """Asked of the provider; that the engine knows of nothing more proves nothing."""
+    from stacks.clouds import cloud_of
     from stacks.receipts import receipt_now, stamp_of
     from stacks.verbs.console import say
 
     receipt, path = receipt_now(
-        stack, stamp_of(stack), worst_case_usd=_worst(settings), home=Path(home) if home else None
+        cloud_of(settings.target, stack),
+        stack,
+        stamp_of(stack),
+        worst_case_usd=_worst(settings),
+        home=Path(home) if home else None,
     )
     if not as_json:
         for line in (*receipt.lines(), f"kept as {path}"):

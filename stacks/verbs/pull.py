@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,11 +28,12 @@ def pull(
     from stacks.verbs.console import say, say_json
 
     live = open_stack(stack)
-    with _where_it_lies(live) as (host, status):
+    home = (to or live.home).absolute()
+    with _where_it_lies(live, home) as (host, path, status):
         receipt = bring_home_open(
             host,
-            live.run_path,
-            (to or live.home).absolute(),
+            path,
+            home,
             seal=live.seal,
             over=status.over,
             crashed=status.outcome == "failed",
@@ -48,23 +49,24 @@ def pull(
 
 
 @contextmanager
-def _where_it_lies(live: "LiveStack") -> Iterator[tuple["Host", "JobStatus"]]:
-    """The run's machine; of one that is gone its volume, through another, which tells how the job ended."""
+def _where_it_lies(live: "LiveStack", home: Path) -> Iterator[tuple["Host", str, "JobStatus"]]:
+    """The run's machine and path there; of one that is gone its volume, by another, which tells how the job ended."""
     from infra.errors import HostGoneError
     from infra.jobs.detached import DetachedJob
-    from infra.machines import open_remains
+    from infra.machines import open_remains, open_run
 
     status = live.job.status()
-    try:
-        host = live.host
-    except HostGoneError as error:
-        _say_cost(live, str(error))
-    else:
-        yield host, status
-        return
+    with ExitStack() as opened:
+        try:
+            found = opened.enter_context(open_run(live.machine, live.run_path, home, lambda: False))
+        except HostGoneError as error:
+            _say_cost(live, str(error))
+        else:
+            yield *found, status
+            return
     with open_remains(live.machine) as left:
         job = DetachedJob(left, str(live.outputs["where"]["folder"]))
-        yield left, job.status()
+        yield left, live.run_path, job.status()
 
 
 def _say_cost(live: "LiveStack", why: str) -> None:

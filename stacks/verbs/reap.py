@@ -4,11 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from stacks.clouds import RentedCloud
 
 WORDS = {
     "end": "END", "keep": "living", "warn": "LOOK", "remove": "REMOVE", "settle": "gone", "drop": "never rented",
@@ -17,6 +20,10 @@ DONE = {"end": "ended", "remove": "removed", "settle": "settled", "drop": "forgo
 
 
 def reap(
+    target: Annotated[
+        str | None,
+        typer.Argument(help="runpod or aws; without it whatever this machine knows to have rented."),
+    ] = None,
     stack: Annotated[str | None, typer.Option("--stack", help="Only what is this stack's.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
     volumes: Annotated[
@@ -45,7 +52,7 @@ def reap(
     if volumes and stack is None:
         raise SettingsError("--volumes removes runs, so it must be said whose: add --stack NAME")
     try:
-        failed = _reap(stack, dry_run, volumes, as_json=as_json, scheduled=scheduled)
+        failed = _reap_all(target, stack, dry_run, volumes, as_json=as_json, scheduled=scheduled)
     except InfraError as error:
         if not scheduled:
             raise
@@ -55,55 +62,72 @@ def reap(
         raise typer.Exit(1)
 
 
-def _reap(stack: str | None, dry_run: bool, volumes: bool, *, as_json: bool, scheduled: bool) -> bool:
-    """Whether something could not be ended."""
-    from infra.runpod.account import open_account
-    from infra.runpod.reaper import look
-    from infra.runpod.reaper import reap as do
-    from stacks.receipts import stamp_of
+def _reap_all(
+    target: str | None, stack: str | None, dry_run: bool, volumes: bool, *, as_json: bool, scheduled: bool
+) -> bool:
+    """Whether something could not be ended; an account that cannot be asked keeps no other one alive."""
+    from infra.errors import InfraError
+    from stacks.clouds import clouds_to_reap
     from stacks.verbs.console import say_json
 
     borrow_credentials()
-    show = _dated if scheduled else _lines
-    with open_account() as renter:
-        found = look(
-            renter, stamp=None if stack is None else stamp_of(stack), remove_volumes=volumes and not scheduled
-        )
-        mark = "SIMULATED " if renter.client.simulated else ""
-        if not as_json:
-            show(_listing(found, f"{mark}{renter.client.address}", scheduled))
-        done = []
-        for one in () if dry_run else do(renter, found):
-            done.append(one)
+    clouds = clouds_to_reap(target)
+    failed = False
+    told: list[dict[str, Any]] = []
+    for cloud in clouds:
+        try:
+            more, row = _reap(cloud, stack, dry_run, volumes, as_json=as_json, scheduled=scheduled)
+        except InfraError as error:
+            if len(clouds) == 1:
+                raise
+            more, row = True, {"account": cloud.address, "error": str(error)}
             if not as_json:
-                show([_outcome(one, mark)])
-    receipts = [] if dry_run else _receipts(stack, done)
+                (_dated if scheduled else _lines)([f"error: {cloud.address}: {error}"])
+        failed, told = failed or more, [*told, row]
     if as_json:
-        say_json(
-            {
-                "account": renter.client.address,
-                "simulated": renter.client.simulated,
-                "dry_run": dry_run,
-                "findings": [one.as_dict() for one in found],
-                "done": [{**one.finding.as_dict(), "error": one.error} for one in done],
-                "receipts": [receipt.as_dict() for receipt, _ in receipts],
-            }
-        )
+        say_json(told[0] if len(told) == 1 else told)
+    return failed
+
+
+def _reap(
+    cloud: "RentedCloud", stack: str | None, dry_run: bool, volumes: bool, *, as_json: bool, scheduled: bool
+) -> tuple[bool, dict[str, Any]]:
+    """Whether something could not be ended, and all of it for programs."""
+    from stacks.receipts import stamp_of
+
+    show = _dated if scheduled else _lines
+    found = cloud.look(None if stack is None else stamp_of(stack), remove_volumes=volumes and not scheduled)
+    mark = "SIMULATED " if cloud.simulated else ""
+    if not as_json:
+        show(_listing(found, f"{mark}{cloud.address}", scheduled))
+    done = []
+    for one in () if dry_run else cloud.reap(found):
+        done.append(one)
+        if not as_json:
+            show([_outcome(one, mark)])
+    receipts = [] if dry_run else _receipts(cloud, stack, done)
     for receipt, path in () if as_json else receipts:
         show([*receipt.lines(), f"kept as {path}"])
-    if dry_run and not as_json and any(one.action in DONE for one in found):
+    if not as_json and dry_run and any(one.action in DONE for one in found):
         show(["dry run: nothing was ended; without --dry-run it is"])
-    return any(one.error for one in done)
+    return any(one.error for one in done), {
+        "account": cloud.address,
+        "simulated": cloud.simulated,
+        "dry_run": dry_run,
+        "findings": [one.as_dict() for one in found],
+        "done": [{**one.finding.as_dict(), "error": one.error} for one in done],
+        "receipts": [receipt.as_dict() for receipt, _ in receipts],
+    }
 
 
-def _receipts(stack: str | None, done: Sequence[Any]) -> list[Any]:
+def _receipts(cloud: "RentedCloud", stack: str | None, done: Sequence[Any]) -> list[Any]:
     """One for each stack of which something was ended."""
     from stacks.receipts import receipt_now
 
     marks = dict.fromkeys(
         one.finding.stamp for one in done if one.finding.action in ("end", "remove") and not one.error
     )
-    return [receipt_now(stack or mark, mark) for mark in marks]
+    return [receipt_now(cloud, stack or mark, mark) for mark in marks]
 
 
 def borrow_credentials() -> None:

@@ -36,10 +36,20 @@ def ssh(
     if forward and command:
         raise SettingsError("--forward runs no command; leave one of them out")
     live = open_stack(stack)
+    if live.outputs["where"].get("kind") == "group":
+        from stacks.verbs.session import session_words
+
+        words = session_words(live.outputs["where"], command or [], TENSORBOARD if forward else None)
+        _become(words, show=show)
+        return
     host = live.host
     if not isinstance(host, SshHost):
         raise SettingsError(f"stack {stack} runs on this machine; there is nothing to reach by SSH")
-    words = _forwarding(host, quiet=show) if forward else _shell(host, command or [])
+    _become(_forwarding(host, quiet=show) if forward else _shell(host, command or []), show=show)
+
+
+def _become(words: list[str], *, show: bool) -> None:
+    """Print the command, or be it."""
     if show:
         sys.stdout.write(shlex.join(words) + "\n")
         return

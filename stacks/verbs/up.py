@@ -28,11 +28,12 @@ def up(
     yes: options.Yes = False,
 ) -> None:
     """Bring a stack up: look at the settings and the money first, then make what is missing."""
+    from stacks.clouds import RENTS
     from stacks.deploy import target_module
     from stacks.engine import engine_variables, run_engine
     from stacks.live import PROJECT
     from stacks.money import money_of
-    from stacks.receipts import RENTS, after_failure
+    from stacks.receipts import after_failure
     from stacks.settings import parse_words, read_stack_file
     from stacks.verbs.console import say
 
@@ -44,7 +45,7 @@ def up(
         target_module(settings.target).refuse_unprepared(settings)
     variables = engine_variables(PROJECT, settings.target, os.environ)
     if rents:
-        _look_at_account()
+        _look_at_account(settings.target, stack)
     for line in worst.lines():
         say(line)
     select = run_engine(
@@ -68,6 +69,8 @@ def up(
 
 def rented_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
     """What a stack that rents tells of its machine: price, deadline, ways in."""
+    if outputs.get("group"):
+        return group_lines(stack, outputs)
     pod = outputs.get("pod") or {}
     price, until = outputs.get("priceUsdPerH") or 0, outputs.get("leaseUntil")
     mark = "SIMULATED " if outputs.get("simulated") else ""
@@ -82,6 +85,17 @@ def rented_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def group_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
+    """The same of a group's machine."""
+    until = datetime.fromisoformat(outputs["leaseUntil"])
+    return [
+        f"group {outputs['group']['name']}: one machine at a time, ${outputs['priceUsdPerH']:.2f} an hour at most",
+        f"deadline: {until:%Y-%m-%d %H:%M %Z}; then AWS's own timer ends it, whatever it does",
+        f"the run: {outputs['runUrl']}",
+        f"a shell there: python -m stacks ssh {stack} (AWS Systems Manager; no port is open)",
+    ]
+
+
 def _words(
     set_: Sequence[str] | None, gpus: Sequence[str] | None, bid_price: float | None, *, wait: bool
 ) -> list[str]:
@@ -93,14 +107,12 @@ def _words(
     ]
 
 
-def _look_at_account() -> None:
+def _look_at_account(target: str, stack: str) -> None:
     """A wrong key is refused here, and what has outlived its lease is told, before more is rented."""
-    from infra.runpod.account import open_account
-    from infra.runpod.reaper import look
+    from stacks.clouds import cloud_of
     from stacks.verbs.console import say
 
-    with open_account() as renter:
-        late = [one for one in look(renter) if one.action in ("end", "warn")]
+    late = [one for one in cloud_of(target, stack).look() if one.action in ("end", "warn")]
     if late:
         say(
             f"WARNING: {len(late)} of this project bill beyond their lease ({late[0].name} first): "

@@ -107,12 +107,19 @@ def _follow(live: "LiveStack", once: bool, interval_s: float, mirror: bool, show
             time.sleep(interval_s)
     if home is not None and not home.over:
         tell(f"WARNING: {live.home} is not the whole run: its machine went before the last copy")
-    if live.pod is not None and not once:
+    if live.rented and not once:
         tell(what_next(live, look))
 
 
 @contextlib.contextmanager
 def _pod_rows(live: "LiveStack") -> Iterator[Callable[["Look"], dict[str, Any]] | None]:
+    where = live.outputs["where"]
+    if where.get("kind") == "group":
+        from stacks.verbs.watch_group import GroupRows
+
+        with GroupRows(where) as group:
+            yield group.rows
+        return
     if live.pod is None:
         yield None
         return

@@ -50,7 +50,7 @@ def cells(rows: dict[str, Any]) -> list[tuple[str, str]]:
     rented = "pod" in rows
     training = [
         ("state", state if not rows["reason"] else f"{state} ({rows['reason']})"),
-        *([("pod", _pod(rows))] if rented else []),
+        *([("machine", _pod(rows))] if rented else []),
         ("step", f"{rows['step']}{total}"),
         ("epoch", f"{rows['epoch']}{epochs}"),
         ("loss", number("loss", ".3f")),

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.ended import ended_since
 from infra.journal import Journal
 from infra.receipt import keep_receipt
 from infra.runpod.client import RunpodClient
 from infra.runpod.errors import ServiceError
-from infra.runpod.receipt import ended_since, receipt_of
+from infra.runpod.receipt import receipt_of
 from infra.runpod.rent import Renter
 from infra.runpod.simulator.run import Simulator, running
 from tests.infra.runpod.things import NOW, SPEC, STAMP, lease, volume_lease

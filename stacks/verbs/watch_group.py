@@ -1,0 +1,93 @@
+"""What `watch` tells of a group's machine: which it is, its price at most, dollars so far and to come, its deadline."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from infra.aws.owned import owned_groups
+from infra.errors import InfraError
+from infra.journal import Journal
+from stacks.verbs.watch_pod import ASKED_EVERY_S, MONEY, to_the_end
+
+if TYPE_CHECKING:
+    from stacks.live import Look
+
+
+class GroupRows:
+    """Of one group, by an output `where`; AWS is asked now and then."""
+
+    def __init__(
+        self,
+        where: Mapping[str, Any],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`clock` says when AWS is asked again."""
+        self._name, self._region = str(where["group"]), str(where["region"])
+        self._stamp = str(where["owner"])
+        self._clock, self._now, self._journal = clock, now, Journal()
+        self._status, self._types, self._problem = "", "", ""
+        self._asked_at = -ASKED_EVERY_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def rows(self, look: "Look") -> dict[str, Any]:
+        """Figures by name, as of a pod; None is not known."""
+        if self._clock() - self._asked_at >= ASKED_EVERY_S:
+            self._ask()
+        return {
+            "pod": self._name,
+            "pod_status": self._status or None,
+            "pod_problem": self._problem or None,
+            "simulated": False,
+            "gpu_name": self._types or None,
+            "gpus_percent": None,
+            "gpus_memory_percent": None,
+            **self._money(look),
+        }
+
+    def _ask(self) -> None:
+        self._asked_at = self._clock()
+        try:
+            found = next(
+                (one for one in owned_groups(self._region, self._stamp) if one.name == self._name), None
+            )
+        except InfraError as error:
+            self._problem = str(error)
+            return
+        self._problem = ""
+        self._status = (
+            "gone"
+            if found is None
+            else ", ".join(found.machines) or ("no machine yet" if found.desired else "ended")
+        )
+        self._types = "" if found is None else ", ".join(found.types)
+
+    def _money(self, look: "Look") -> dict[str, Any]:
+        lease = next(
+            (one for one in reversed(self._journal.leases(stamp=self._stamp)) if one.name == self._name), None
+        )
+        if lease is None:
+            return dict.fromkeys(MONEY)
+        now = self._now()
+        left_s = None
+        if lease.lease_until is not None and lease.ended_at is None:
+            left_s = max(0.0, (lease.lease_until - now).total_seconds())
+        spent = self._journal.spent_usd(lease.account, lease.stamp, lease.run, now)
+        return {
+            "usd_per_h": lease.price_usd_per_h,
+            "machines_usd": round(spent, 4),
+            "lease_until": lease.lease_until.isoformat() if lease.lease_until else None,
+            "lease_seconds_left": left_s,
+            "pod_ended": lease.end_reason or None,
+            **to_the_end(look.left_s, lease.price_usd_per_h, spent, left_s),
+        }
