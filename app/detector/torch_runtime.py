@@ -2,14 +2,16 @@
 
 from copy import deepcopy
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from app.detector.candidates import BoxHead, CellAnswers
 from app.detector.detections import Detections
+from app.detector.exported import pixel_blocks
 from app.detector.model_file import SHIPPED, read_model
 from app.detector.network import SidescanTargetDetector
 from app.detector.nms import select
@@ -39,6 +41,8 @@ class TorchRuntime:
         self._model = fused(model).to(self._device).eval()
         if plan.memory_format is torch.channels_last:
             self._model = self._model.to(memory_format=torch.channels_last)
+        # An accelerator computes all boxes sooner than it hands over what some of them need.
+        self._box_head = _box_head(self._model) if self._device.type == "cpu" else None
         self.class_names = model.config.class_names
         self.description = f"{name}, torch {torch.__version__} on {self._device}, {str(plan.dtype)[6:]}"
 
@@ -61,8 +65,29 @@ class TorchRuntime:
 
     def detect(self, images_BHW: NDArray[np.uint8], *, min_score: float) -> list[Detections]:
         """See `Runtime.detect`."""
+        if self._box_head is not None:
+            return self._answer(images_BHW).detect(self._box_head, min_score=min_score)
         boxes_BN4, scores_BNC = self.predict(images_BHW)
         return [select(b, s, min_score=min_score) for b, s in zip(boxes_BN4, scores_BNC, strict=True)]
+
+    def _answer(self, images_BHW: NDArray[np.uint8]) -> CellAnswers:
+        """A network of ours on the CPU, without its box branch."""
+        network: Any = self._model
+        blocks_BPhw = torch.from_numpy(pixel_blocks(images_BHW)).permute(0, 3, 1, 2)
+        with torch.inference_mode(), torch.autocast("cpu", dtype=self._dtype, enabled=self._autocast):
+            neck = network.neck(blocks_BPhw.to(torch.float32).div_(255))
+            logits = network.class_head(neck)
+        return CellAnswers(logits.float().numpy(), neck.permute(0, 2, 3, 1).float().numpy())
+
+
+def _box_head(model: nn.Module) -> BoxHead | None:
+    """The last layers of a fused network's box branch; None for the reference, which has no such branch."""
+    if not isinstance(model, SidescanTargetDetector):
+        return None
+    head: Any = model.box_head
+    hidden, answer = head[0][0], head[2]
+    weights = (hidden.weight, hidden.bias, answer.weight, answer.bias)
+    return BoxHead.from_convolutions(*(w.detach().float().cpu().numpy() for w in weights))
 
 
 def fused(model: Network) -> Network:

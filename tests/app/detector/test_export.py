@@ -70,7 +70,7 @@ def test_file_carries_classes_card_and_version(tmp_path: Path) -> None:
     export_onnx(lively_model(), tmp_path / "m.onnx", card=CARD)
     told = {p.key: p.value for p in onnx.load(tmp_path / "m.onnx").metadata_props}
     assert told["format"] == "sonarstack-onnx"
-    assert told["version"] == "1"
+    assert told["version"] == "2"
     assert json.loads(told["class_names"]) == ["target", "ship"]
     assert json.loads(told["card"])["figures"] == {"ap50": 0.5}
 

@@ -1,0 +1,118 @@
+"""Runs an exported network with OpenVINO on the CPU, behind the `Runtime` interface, without torch."""
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.detector.candidates import CellAnswers
+from app.detector.detections import Detections
+from app.detector.exported import (
+    BOXES,
+    CLASS_LOGITS,
+    FEATURES,
+    SCORES,
+    SHIPPED_ONNX,
+    not_readable,
+    pixel_blocks,
+    read_exported,
+    require_size,
+)
+from app.device.cores import usable_cores
+from app.errors import DeviceError
+
+Precision = Literal["f32", "bf16"]
+
+
+class OpenVinoRuntime:
+    """A network exported by `export_onnx`, compiled for this CPU; several threads may ask at once."""
+
+    def __init__(
+        self, path: Path = SHIPPED_ONNX, *, threads: int | None = None, precision: Precision = "f32"
+    ) -> None:
+        """Open a file.
+
+        Args:
+            path: what `export_onnx` wrote, of 32 or of 8 bits.
+            threads: threads of one operation; None lets OpenVINO take all cores.
+            precision: format of what is not 8-bit. OpenVINO's own choice is bf16 wherever the CPU knows it, which
+                is half as fast as float32 on CPUs without AMX (measured on an Emerald Rapids without it).
+
+        Raises:
+            ModelError: no such file, not a network of ours, damaged, or of another version.
+            DeviceError: OpenVINO is not installed.
+        """
+        openvino = import_openvino()
+        model = read_exported(path)
+        cores = usable_cores()
+        each = min(threads or cores, cores)
+        # As many answers at once as there are groups of cores, each on its own.
+        settings = {
+            "INFERENCE_NUM_THREADS": cores // each * each,
+            "NUM_STREAMS": cores // each,
+            "INFERENCE_PRECISION_HINT": precision,
+            "ENABLE_CPU_PINNING": False,  # other programs use the cores too
+        }
+        self._core, self._settings, self._content = openvino.Core(), settings, model.whole
+        try:
+            self._compiled = self._compile(model.graph)
+        except RuntimeError as error:
+            raise not_readable(path, len(model.graph)) from error
+        self._of_thread = threading.local()
+        self._box_head = model.box_head
+        self.class_names = model.class_names
+        self.card = model.card
+        form = "int8" if model.int8 is not None else {"f32": "float32", "bf16": "bfloat16"}[precision]
+        name, version = model.card.get("name", path.name), openvino.__version__.split("-")[0]
+        self.description = f"{name}, OpenVINO {version} on cpu, {each} threads, {form}"
+
+    def predict(self, images_BHW: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Every cell's box and class scores, before any threshold: (B, N, 4) in pixels and (B, N, C)."""
+        require_size(images_BHW)
+        answers = self._whole([np.ascontiguousarray(images_BHW)])
+        return answers[BOXES], answers[SCORES]
+
+    def detect(self, images_BHW: NDArray[np.uint8], *, min_score: float) -> list[Detections]:
+        """See `Runtime.detect`."""
+        if not len(images_BHW):
+            return []
+        return self._answer(images_BHW).detect(self._box_head, min_score=min_score)
+
+    @cached_property
+    def _whole(self) -> Any:
+        return self._compile(self._content)
+
+    def _compile(self, content: bytes) -> Any:
+        return self._core.compile_model(self._core.read_model(content), "CPU", self._settings)
+
+    def _answer(self, images_BHW: NDArray[np.uint8]) -> CellAnswers:
+        request = getattr(self._of_thread, "request", None)
+        if request is None:
+            request = self._of_thread.request = self._compiled.create_infer_request()
+        # The answers stay in the request's own memory until this thread asks again, and are used up before.
+        answers = request.infer([pixel_blocks(images_BHW)], share_inputs=True, share_outputs=True)
+        return CellAnswers(answers[CLASS_LOGITS], answers[FEATURES])
+
+
+def import_openvino() -> Any:
+    """The library, which only an extra of the project brings.
+
+    Raises:
+        DeviceError: it is not installed.
+    """
+    try:
+        import openvino
+    except ModuleNotFoundError as error:
+        raise DeviceError(
+            "OpenVINO is not installed; install it with `pip install 'sonarstack[openvino]'`, "
+            "or use --runtime onnx"
+        ) from error
+    return openvino
+
+
+def cpu_formats() -> frozenset[str]:
+    """What OpenVINO computes in on this CPU, such as FP32, BF16, INT8."""
+    return frozenset(import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
