@@ -59,6 +59,8 @@ class TrainingJob:
     """Folder of labelled tiles, or an address the program opens itself."""
     recipe: str = "baseline"
     device: str = "auto"
+    nproc: str | None = None
+    """Processes that train together on the machine: a number, or `auto` for one each GPU; None is one."""
     run_url: str | None = None
     """Address that the run is mirrored to at each checkpoint."""
     checkpoint_minutes: float = 10.0
@@ -84,6 +86,7 @@ class TrainingJob:
             "SONARSTACK_RUN_URL": self.run_url,
             "SONARSTACK_RECIPE": self.recipe,
             "SONARSTACK_DEVICE": self.device,
+            "SONARSTACK_NPROC": self.nproc,
             "SONARSTACK_MAX_HOURS": self.limits.max_hours,
             # Dollars can only be counted where they have a price.
             "SONARSTACK_MAX_USD": self.limits.max_usd if self.price_usd_per_h > 0 else None,

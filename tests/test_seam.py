@@ -32,6 +32,7 @@ EVERYTHING = TrainingJob(
     data_url="/data",
     recipe="fine_tune",
     device="cuda:1",
+    nproc="8",
     run_url="s3://bucket/runs/x",
     checkpoint_minutes=7.5,
     price_usd_per_h=0.123456789,
@@ -63,6 +64,7 @@ def test_the_key_of_a_sealed_run_is_known_and_no_setting() -> None:
 def test_what_was_set_is_what_is_read() -> None:
     settings = load_settings(variables=EVERYTHING.variables()).settings
     assert (settings.data, settings.recipe, settings.device) == ("/data", "fine_tune", "cuda:1")
+    assert settings.nproc == 8
     cloud = settings.cloud
     assert (cloud.max_hours, cloud.max_usd, cloud.idle_minutes) == (3.5, 5.0, 30.0)
     assert (cloud.price_usd_per_h, cloud.spent_usd) == (0.123456789, 1.25)

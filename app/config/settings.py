@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from app.config.cloud_configs import CloudConfig
 from app.config.device_configs import DeviceConfigs
@@ -25,6 +25,7 @@ VARIABLES = {
     "SONARSTACK_RUN_URL": "cloud.run_url",
     "SONARSTACK_RECIPE": "recipe",
     "SONARSTACK_DEVICE": "device",
+    "SONARSTACK_NPROC": "nproc",
     "SONARSTACK_MAX_HOURS": "cloud.max_hours",
     "SONARSTACK_MAX_USD": "cloud.max_usd",
     "SONARSTACK_SPENT_USD": "cloud.spent_usd",
@@ -53,6 +54,8 @@ class Settings(BaseModel):
     """auto, cpu, cuda, cuda:N, mps, xpu or xpu:N."""
     fallback: Literal["cpu"] | None = None
     """Whether a missing device may be replaced by the CPU."""
+    nproc: Literal["auto"] | PositiveInt = 1
+    """Processes that train together on this machine; auto is one each accelerator."""
     recipe: Literal["smoke", "baseline", "fine_tune"] = "baseline"
     data: str | None = None
     """Folder of labelled tiles; None simulates a survey."""

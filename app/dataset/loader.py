@@ -46,12 +46,21 @@ class TileLoader:
         seed: int,
         augmentation: Augmentation | None,
         workers: int = 1,
+        part: int = 0,
+        parts: int = 1,
     ) -> None:
-        """Args: `augmentation` None letterboxes the tiles instead; `workers` threads prepare batches."""
+        """
+        Args:
+            augmentation: None letterboxes the tiles instead.
+            workers: threads that prepare batches.
+            part: which of the equal parts of each batch this loader gives; all parts together are the batches
+                of a loader without parts, but for a rest of tiles that cannot be dealt evenly.
+        """
         self._tiles, self._cache = tiles.tiles, cache
         self._indices = np.asarray(indices, dtype=np.int64)
         self._size_px, self._batch_size, self._seed = size_px, batch_size, seed
         self._augmentation, self._workers = augmentation, max(1, workers)
+        self._part, self._parts = part, parts
 
     def __len__(self) -> int:
         """Batches in an epoch; a last batch that is smaller counts, a single tile left over does not.
@@ -59,6 +68,7 @@ class TileLoader:
         A batch norm cannot learn from one tile.
         """
         whole, rest = divmod(len(self._indices), self._batch_size)
+        rest -= rest % self._parts
         return whole + (rest > 1 or (rest == 1 and whole == 0))
 
     def batches(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
@@ -83,7 +93,9 @@ class TileLoader:
                     future.cancel()
 
     def _batch(self, order: NDArray[np.int64], epoch: int, number: int) -> Batch:
-        places = range(number * self._batch_size, min((number + 1) * self._batch_size, len(order)))
+        first = number * self._batch_size
+        share = (min(first + self._batch_size, len(order)) - first) // self._parts
+        places = range(first + self._part * share, first + (self._part + 1) * share)
         samples = [self._sample(order, epoch, place) for place in places]
         return Batch(
             images_B1HW=np.stack([image for image, _, _ in samples])[:, None],

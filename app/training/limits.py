@@ -1,6 +1,7 @@
 """When a run must end although the work is not done: hours, dollars, an interruption."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +10,8 @@ from types import FrameType
 
 from app.exit_codes import ExitCode
 
+ECHO_S = 1.0
+"""A second Ctrl-C sooner than this is the first one, handed on by torchrun's agent too."""
 RESERVE_FACTOR = 1.5
 """The next checkpoint or evaluation may be slower than the last."""
 RESERVE_MIN_S, RESERVE_MAX_S = 10.0, 600.0
@@ -84,6 +87,8 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self.signal_s = 0.0
+        """When, by the monotonic clock."""
         self.asked: tuple[ExitCode, str] | None = None
         self.wants_checkpoint = False
         """Asked for by a warning that may come to nothing; whoever writes it takes this back."""
@@ -93,7 +98,7 @@ class Interruption:
 
     def request(self, name: str) -> None:
         """Ask for a stop at the next step (a provider's notice, or a signal)."""
-        self.signal_name = name
+        self.signal_name, self.signal_s = name, time.monotonic()
         self.end(ExitCode.INTERRUPTED, f"{name} asked for a stop")
 
     def end(self, code: ExitCode, reason: str) -> None:
@@ -111,7 +116,8 @@ def catch_interruption() -> Iterator[Interruption]:
     interruption = Interruption()
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if interruption.signal_name is not None and number == signal.SIGINT:
+        again = interruption.signal_name is not None and number == signal.SIGINT
+        if again and time.monotonic() - interruption.signal_s >= ECHO_S:
             raise KeyboardInterrupt
         interruption.request(signal.Signals(number).name)
 

@@ -1,5 +1,6 @@
 """The training loop, readable from top to bottom."""
 
+import io
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from app.training.provider_notices import Look, watch_notices
 from app.training.recipe import TrainConfig
 from app.training.run_folder import RunFolder
 from app.training.session import Session
+from app.training.team import Team
 from app.training.watchdog import Rest, Watchdog
 
 LOG_EVERY_STEPS = 10
@@ -56,6 +58,8 @@ class TrainJob:
     """Asks the cloud whether it is about to take this machine; None asks nobody."""
     started_s: float = field(default_factory=time.monotonic)
     """Since when hours and dollars count, by the monotonic clock."""
+    team: Team = field(default_factory=Team)
+    """The processes that train together; all but the first have a run folder that keeps nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +96,9 @@ def train(job: TrainJob, progress: Progress) -> Outcome:
         RunError: the loss stays not finite, or the newest checkpoint belongs to another job.
         OutputError: the run folder cannot be written.
     """
-    probe, why_not = (job.probe, "") if job.probe is not None else gpu_probe(job.plan.device)
+    probe, why_not = job.probe, ""
+    if probe is None and job.team.first:
+        probe, why_not = gpu_probe(job.plan.device)
     if why_not:
         progress.note(why_not)
     with (
@@ -125,11 +131,13 @@ class _Training:
         accelerated = job.plan.device.type != "cpu" or job.probe is not None
         self.watchdog = Watchdog(
             interruption,
-            job.limits,
+            # The first process minds the clock for all: the others may wait for its evaluation.
+            job.limits if job.team.first else Limits(),
             meter=meter,
-            idle_minutes=job.idle_minutes if accelerated else None,
+            idle_minutes=job.idle_minutes if accelerated and job.team.first else None,
             started_s=job.started_s,
             last_words=self._last_words,
+            leave=job.team.leave,
         )
         self.memory = MemoryMonitor(job.plan.device)
         cache = PixelCache(job.tiles)
@@ -141,7 +149,7 @@ class _Training:
                 "the training part of the split is empty; give more tiles, or a smaller --val-fraction"
             )
         total = self.config.epochs * self.steps_per_epoch
-        self.session = Session(self.config, job.tiles.class_names, job.plan, total_steps=total)
+        self.session = Session(self.config, job.tiles.class_names, job.plan, total_steps=total, team=job.team)
         self.seconds_before = 0.0
         self.scores: Scores | None = None
         self.images_seen, self.train_s = 0, 0.0
@@ -159,19 +167,21 @@ class _Training:
             seed=self.config.seed,
             augmentation=augmentation,
             workers=self.job.workers,
+            part=self.job.team.rank,
+            parts=self.job.team.size,
         )
 
     def _resume(self) -> None:
         newest = self.run_folder.newest_checkpoint()
-        if newest is None:
+        found = None if newest is None else (newest.name, newest.read_bytes())
+        found = self.job.team.from_first(found, "reads the last checkpoint")
+        if found is None:
             return
-        with newest.open("rb") as stream:
-            self.session.read_checkpoint(stream, newest.name)
+        name, state = found
+        self.session.read_checkpoint(io.BytesIO(state), name)
         self.seconds_before = self.session.position.seconds
         done = self.session.position.step
-        self.progress.note(
-            f"resumed from {newest.name}: epoch {self.session.position.epoch + 1}, step {done}"
-        )
+        self.progress.note(f"resumed from {name}: epoch {self.session.position.epoch + 1}, step {done}")
 
     def run(self) -> Outcome:
         position = self.session.position
@@ -199,7 +209,7 @@ class _Training:
             meter.waited_s += waited_s
             losses = self.session.step(batch)
             self.watchdog.alive()
-            count = len(batch.boxes)
+            count = len(batch.boxes) * self.job.team.size
             meter.steps, meter.images, meter.loss = (
                 meter.steps + 1,
                 meter.images + count,
@@ -226,14 +236,22 @@ class _Training:
         return loader.batches(position.epoch, start_batch=position.batch)
 
     def _why_stop(self) -> tuple[ExitCode, str] | None:
-        if self.interruption.asked is not None:
-            return self.interruption.asked
-        limits = self.job.limits
-        reserve_s = limits.reserve_s(self.checkpoint_s + self.evaluation_s)
-        code = limits.reached(self._here_s(), reserve_s=reserve_s)
-        return (code, limits.reason(code)) if code is not None else None
+        asked = self.interruption.asked
+        if asked is None:
+            limits = self.job.limits
+            reserve_s = limits.reserve_s(self.checkpoint_s + self.evaluation_s)
+            code = limits.reached(self._here_s(), reserve_s=reserve_s)
+            asked = (code, limits.reason(code)) if code is not None else None
+        return self.job.team.stop(asked)
 
     def _evaluate(self) -> None:
+        position = self.session.position
+        if self.job.team.first:
+            self._score()
+        best = position.best_ap50, position.best_epoch
+        position.best_ap50, position.best_epoch = self.job.team.from_first(best, "evaluates")
+
+    def _score(self) -> None:
         started = time.monotonic()
         position = self.session.position
         runtime = TorchRuntime(self.session.average.module, plan=self.job.plan, name="average")
@@ -291,6 +309,7 @@ class _Training:
             "images_per_s": round(meter.images / seconds, 2),
             "total_steps": self.config.epochs * self.steps_per_epoch,
             "micro_batch": self.session.micro.micro,
+            "processes": self.job.team.size,
             "errors": dict(position.errors),
             **self.memory.read().as_dict(),
             **self.meter.take(),

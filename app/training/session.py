@@ -1,7 +1,8 @@
 """What training holds in memory: network, average, optimiser, scaler, and where the run stands."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from app.training.ema import AveragedModel
 from app.training.optimiser import build_optimiser
 from app.training.recipe import TrainConfig
 from app.training.schedule import rate_scale
+from app.training.team import Team
 
 CHECKPOINT_VERSION = 1
 LOST_BATCHES_LIMIT = 20
@@ -43,9 +45,16 @@ class Session:
     """One run's moving parts, and the step that moves them."""
 
     def __init__(
-        self, config: TrainConfig, class_names: tuple[str, ...], plan: DevicePlan, *, total_steps: int
+        self,
+        config: TrainConfig,
+        class_names: tuple[str, ...],
+        plan: DevicePlan,
+        *,
+        total_steps: int,
+        team: Team | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
+        self.team = team or Team()
         self.config = config
         self.plan = plan
         self.total_steps = total_steps
@@ -56,12 +65,14 @@ class Session:
         self.average = AveragedModel(self.model, config.ema_decay)
         self.optimiser = build_optimiser(self.model, config.optimiser)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=plan.grad_scaler)
-        self.micro = MicroBatch(effective=config.batch_size, micro=config.batch_size)
+        self._share = config.batch_size // self.team.size
+        """Samples of a batch that are this process's."""
+        self.micro = MicroBatch(effective=self._share, micro=self.team.micro_batch(self._share))
         self.position = Position()
         self._lost_in_a_row = 0
-        self._forward: Callable[[Tensor], RawOutput] = (
-            torch.compile(self.model) if plan.compile else self.model
-        )
+        network = self.team.network(self.model, self.device)
+        self._unsynced = getattr(network, "no_sync", nullcontext)
+        self._forward: Callable[[Tensor], RawOutput] = torch.compile(network) if plan.compile else network
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step on one batch; the loss and its parts as floats.
@@ -88,6 +99,9 @@ class Session:
                         f"use a smaller --size-px or another --device"
                     ) from error
                 self.micro = self.micro.halved()
+                if self.team.size > 1:  # the others wait in the middle of a step: all begin anew, with less
+                    self.team.smaller_micro_batch(self.micro.micro)
+                    raise
         self._update(losses["loss"])
         self.position.step += 1
         self.position.batch += 1
@@ -103,14 +117,16 @@ class Session:
             images = self._to_device(batch.images_B1HW[part])
             boxes = [torch.from_numpy(b).to(self.device) for b in batch.boxes[part]]
             labels = [torch.from_numpy(x).to(self.device) for x in batch.labels[part]]
-            with torch.autocast(self.device.type, dtype=self.plan.dtype, enabled=self.plan.autocast):
-                raw = self._forward(images)
-            parts = self.model.loss(raw, boxes, labels)
-            share = len(boxes) / count
-            torch.autograd.backward(self.scaler.scale(parts["loss"] * share))
+            with nullcontext() if part.stop >= count else self._unsynced():
+                with torch.autocast(self.device.type, dtype=self.plan.dtype, enabled=self.plan.autocast):
+                    raw = self._forward(images)
+                parts = self.model.loss(raw, boxes, labels, self.team.summed if self.team.size > 1 else None)
+                share = len(boxes) / count
+                # Gradients are averaged over processes, whose losses add up.
+                torch.autograd.backward(self.scaler.scale(parts["loss"] * (share * self.team.size)))
             for name in sums:
                 sums[name] += float(parts[name].detach()) * share
-        return sums
+        return self.team.totals(sums)
 
     def _to_device(self, images: Any) -> Tensor:
         tensor = torch.from_numpy(images)
@@ -179,8 +195,10 @@ class Session:
         except (KeyError, RuntimeError, ValueError) as error:
             raise RunError(f"{name} belongs to another network or recipe; start a new --run") from error
         restore_random_states(state["random"], self.device)
-        self.micro = MicroBatch(effective=self.config.batch_size, micro=state["micro"])
         self.position = Position(**state["position"])
+        whole = not self.position.errors["out_of_memory"]
+        micro = self._share if whole else min(self._share, state["micro"])
+        self.micro = MicroBatch(effective=self._share, micro=self.team.micro_batch(micro))
 
 
 def starting_model(config: TrainConfig, class_names: tuple[str, ...]) -> SidescanTargetDetector:
@@ -195,11 +213,7 @@ def starting_model(config: TrainConfig, class_names: tuple[str, ...]) -> Sidesca
     if config.start_from == "shipped" and not path.exists():
         raise ModelError(f"the shipped weights are missing ({path}); install again, or use --recipe baseline")
     old, _ = read_model(path)
-    model = SidescanTargetDetector(
-        DetectorConfig(
-            class_names=class_names, widths=old.config.widths, depths=old.config.depths, bins=old.config.bins
-        )
-    )
+    model = SidescanTargetDetector(replace(old.config, class_names=class_names))
     weights = old.state_dict()
     answer = "class_head.2"
     fresh = model.state_dict()

@@ -43,6 +43,18 @@ def train(
         float | None, typer.Option(help="End when the run has cost this; needs the price.")
     ] = None,
     price_usd_per_h: Annotated[float | None, typer.Option(help="What this machine costs.")] = None,
+    nproc: Annotated[
+        str | None, typer.Option(help="Processes on this machine: auto is one each accelerator.")
+    ] = None,
+    nnodes: Annotated[
+        str, typer.Option(help="Machines that train together, each with this command: a number, or MIN:MAX.")
+    ] = "1",
+    rendezvous: Annotated[
+        str | None, typer.Option(help="HOST:PORT of the first machine, where all of them meet.")
+    ] = None,
+    max_restarts: Annotated[
+        int, typer.Option(min=0, help="So often a lost process is made good from the last checkpoint.")
+    ] = 3,
     mirror: Annotated[
         str | None, typer.Option(help="Copy the run here at each checkpoint: s3://, a folder.")
     ] = None,
@@ -51,12 +63,14 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train on labelled tiles; takes up an interrupted run where it stopped."""
+    from app.config.launch import launched
     from app.config.secret_settings import fill_from_secret
     from app.config.settings import load_settings
     from app.dataset.remote import local_data
     from app.errors import SettingsError
     from app.secrets import SecretsManager
     from app.telemetry.progress import Bar
+    from app.training.launch import Processes, processes_here, result_of, train_by_several, work
     from app.training.run import TrainRequest, run_training, show_split
     from app.training.sealed import run_sealed, seal_key
     from app.verbs.console import say, say_json
@@ -73,6 +87,7 @@ def train(
             "epochs": epochs,
             "size_px": size_px,
             "seed": seed,
+            "nproc": nproc,
             "cloud.max_hours": max_hours,
             "cloud.max_usd": max_usd,
             "cloud.price_usd_per_h": price_usd_per_h,
@@ -103,7 +118,25 @@ def train(
         say_json(shown.as_dict()) if as_json else say(shown.as_text())
         return
     key = seal_key(settings, secrets)
-    result = run_training(settings, request) if key is None else run_sealed(settings, request, key)
+    launch = launched()
+    processes = Processes(
+        here=processes_here(settings.nproc, settings) if launch is None else 1,
+        nodes=nnodes,
+        rendezvous=rendezvous,
+        max_restarts=max_restarts,
+    )
+    if key is not None:
+        if launch is not None or processes.several:
+            raise SettingsError("a sealed run trains in one process; leave --nproc and --nnodes out")
+        result = run_sealed(settings, request, key)
+    elif launch is not None:
+        result = result_of(work(settings, request), request)
+    elif processes.several:
+        result = train_by_several(settings, request, processes)
+    else:
+        result = run_training(settings, request)
+    if launch is not None and launch.rank:
+        raise typer.Exit(int(result.code))
     if as_json:
         say_json(result.as_dict())
     else:

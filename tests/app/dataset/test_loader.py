@@ -98,6 +98,15 @@ def test_a_single_tile_left_over_is_no_batch(tiles: TileSet, tiles_given: int, s
     assert [len(batch.boxes) for batch in part.batches(0)] == sizes
 
 
+@pytest.mark.parametrize("parts", [2, 4])
+def test_parts_together_are_the_whole(tiles: TileSet, parts: int) -> None:
+    whole = list(loader(tiles).batches(1))[:5]  # the sixth is a rest of two tiles, which four cannot share
+    dealt = [list(loader(tiles, part=part, parts=parts).batches(1)) for part in range(parts)]
+    assert [len(one) for one in dealt] == [6 if parts == 2 else 5] * parts
+    together = [part for batch in zip(*(one[:5] for one in dealt), strict=True) for part in batch]
+    assert_same(whole, together)
+
+
 def test_no_tile_is_no_batch(tiles: TileSet) -> None:
     empty = TileLoader(tiles, PixelCache(tiles), (), size_px=64, batch_size=4, seed=0, augmentation=None)
     assert len(empty) == 0

@@ -74,10 +74,11 @@ def test_sigterm_asks_for_a_stop_and_the_old_handler_returns() -> None:
 
 def test_second_ctrl_c_stops_at_once() -> None:
     code = (
-        "import os, signal\n"
-        "from app.training.limits import catch_interruption\n"
+        "import os, signal, time\n"
+        "from app.training.limits import ECHO_S, catch_interruption\n"
         "with catch_interruption() as i:\n"
         "    os.kill(os.getpid(), signal.SIGINT); assert i\n"
+        "    os.kill(os.getpid(), signal.SIGINT); time.sleep(ECHO_S)\n"
         "    try:\n        os.kill(os.getpid(), signal.SIGINT); print('went on')\n"
         "    except KeyboardInterrupt: print('stopped')\n"
     )

@@ -1,0 +1,137 @@
+"""Several processes by torchrun's agent, on gloo: the same curve as one, a lost one made good, ends as told."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from app.exit_codes import ExitCode
+from app.telemetry.progress import Silent
+from app.training.loop import train
+from app.training.manifest import verify_manifest
+from app.training.run_folder import RunFolder
+from tests.app.training.made_run import tiny_config, tiny_job, write_squares
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+WAIT_S = 150.0
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_squares(tmp_path_factory.mktemp("several") / "data")
+
+
+def command(data: Path, run: Path, *more: str, epochs: int = 3) -> list[str]:
+    words = [
+        sys.executable,
+        "-m",
+        "app",
+        "train",
+        "--data",
+        str(data),
+        "--run",
+        str(run),
+        "--recipe",
+        "smoke",
+    ]
+    words += ["--size-px", "64", "--batch-size", "4", "--epochs", str(epochs), "--dtype", "float32"]
+    return [*words, "--threads", "1", *more]
+
+
+def losses(run: Path) -> list[float]:
+    lines = RunFolder(run).read_metrics()
+    return [
+        line[name] for line in lines if line["kind"] == "step" for name in line if name.startswith("loss")
+    ]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    newest = RunFolder(run).newest_checkpoint()
+    assert newest is not None
+    found: dict[str, torch.Tensor] = torch.load(newest, weights_only=True)["average"]["weights"]
+    return found
+
+
+def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """The processes that train, the first rank first."""
+    found = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+    return sorted(found, key=lambda child: int(child.environ().get("RANK", "-1")))
+
+
+def wait_for_checkpoint(run: Path, newer_than: str = "") -> str:
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        newest = RunFolder(run).newest_checkpoint()
+        if newest is not None and newest.name > newer_than:
+            return newest.name
+        time.sleep(0.1)
+    raise AssertionError(f"no checkpoint in {WAIT_S} s")
+
+
+def test_two_processes_learn_what_one_does_from_the_same_batches(data: Path, tmp_path: Path) -> None:
+    train(tiny_job(data, tmp_path / "one", config=tiny_config(epochs=3)), Silent())
+    words = command(data, tmp_path / "two", "--nproc", "2", "--json")
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=WAIT_S, check=True)
+    assert json.loads(done.stdout)["code"] == 0
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(one) == len(two) >= 12
+    assert all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(one, two, strict=True)), (one, two)
+    assert one[0] == two[0]
+    first, second = weights(tmp_path / "one"), weights(tmp_path / "two")
+    moved = [name for name in first if first[name].is_floating_point()]
+    assert all(torch.allclose(first[name], second[name], atol=2e-3) for name in moved)
+    # One writer: each line once, each file as the manifest says.
+    lines = RunFolder(tmp_path / "two").read_metrics()
+    assert [line["kind"] for line in lines].count("end") == 1
+    assert {line["processes"] for line in lines if line["kind"] == "step"} == {2}
+    assert verify_manifest(tmp_path / "two") == []
+
+
+def test_lost_process_is_made_good_from_the_last_checkpoint_and_a_stop_ends_all(
+    data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    environment = {**ENVIRONMENT, "SONARSTACK_CHECKPOINT_MINUTES": "0.01"}
+    words = command(data, run, "--nproc", "2", epochs=4000)
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(words, env=environment, stderr=log) as process,
+    ):
+        try:
+            before = wait_for_checkpoint(run)
+            victim = workers_of(process)[-1]
+            victim.send_signal(signal.SIGKILL)
+            lost = wait_for_checkpoint(run, newer_than=before)
+            time.sleep(0.5)
+            lost = max(lost, wait_for_checkpoint(run))
+            wait_for_checkpoint(run, newer_than=lost)
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(WAIT_S)
+        finally:
+            process.kill()
+    text = (tmp_path / "log").read_text()
+    assert "resumed from step-" in text, text
+    assert code == ExitCode.INTERRUPTED, text
+    last = RunFolder(run).read_metrics()[-1]
+    assert (last["kind"], last["code"]) == ("end", int(ExitCode.INTERRUPTED))
+    assert verify_manifest(run) == []
+
+
+def test_a_deadline_ends_all_with_its_code(data: Path, tmp_path: Path) -> None:
+    words = command(data, tmp_path / "run", "--nproc", "2", "--max-hours", "1e-6")
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    assert done.returncode == ExitCode.DEADLINE, done.stderr
+    assert "hours is reached" in done.stdout
+    assert verify_manifest(tmp_path / "run") == []
