@@ -44,7 +44,7 @@ class Discreet:
     """A progress whose notes are redacted."""
 
     def __init__(self, progress: Progress, redact: Redaction) -> None:
-        self._progress, self._redact = progress, redact
+        self._progress, self.redact = progress, redact
 
     def start(self, what: str, total: float | None) -> None:
         """See `Progress.start`."""
@@ -56,7 +56,7 @@ class Discreet:
 
     def note(self, text: str) -> None:
         """See `Progress.note`."""
-        self._progress.note(self._redact(text))
+        self._progress.note(self.redact(text))
 
     def done(self) -> None:
         """See `Progress.done`."""

@@ -1,6 +1,7 @@
 """The run: one folder that holds all that a training did, and survives a crash at any moment."""
 
 import json
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -14,13 +15,14 @@ from app.training.manifest import verify_manifest, write_manifest
 from app.training.metrics import Board, MetricsFile
 
 RECORD = "run.json"
+LOG = "log.jsonl"
 LATEST = "latest.json"
 
 
 class RunFolder:
     """Paths, records and checkpoints of one run, with a copy elsewhere if a mirror is given.
 
-    Layout: run.json, metrics.jsonl, checkpoints/, tensorboard/, model/, report.html, manifest.json.
+    Layout: run.json, metrics.jsonl, log.jsonl, checkpoints/, tensorboard/, model/, report.html, manifest.json.
     """
 
     def __init__(self, path: Path, *, mirror: str | SealedMirror | None = None) -> None:
@@ -35,6 +37,10 @@ class RunFolder:
         # Of a sealed run, the one file that is followed from outside while it is written.
         self._live = MetricsFile(mirror.figures) if isinstance(mirror, SealedMirror) else None
         self._writing = Lock()
+        self.listener: Callable[[dict[str, Any]], None] = _nobody
+        """Hears each line of metrics.jsonl and each checkpoint, once it is written."""
+        self._log = MetricsFile(path / LOG)
+        self._log_waits: deque[dict[str, Any]] = deque()
 
     @property
     def exists(self) -> bool:
@@ -121,6 +127,27 @@ class RunFolder:
         with self._writing:
             self._append(line)
             self._board.add(line)
+        self.listener(line)
+
+    def append_log(self, record: dict[str, Any]) -> None:
+        """Add a record to log.jsonl; while another thread writes here it waits its turn, and nobody for it.
+
+        A disk that does not take it is noted once and no reason to stop.
+        """
+        self._log_waits.append(record)
+        if self._writing.acquire(blocking=False):
+            try:
+                self._write_log()
+            finally:
+                self._writing.release()
+
+    def _write_log(self) -> None:
+        while self._log_waits:
+            try:
+                self._log.append(self._log_waits.popleft())
+            except OutputError as error:
+                if str(error) not in self.notes:
+                    self.notes.append(str(error))
 
     def _append(self, line: dict[str, Any]) -> None:
         self._metrics.append(line)
@@ -158,7 +185,9 @@ class RunFolder:
             OutputError: the disk does not take it; the older checkpoints are untouched.
         """
         with self._writing:
-            return self._save_checkpoint(step, write, keep)
+            path = self._save_checkpoint(step, write, keep)
+        self.listener({"kind": "checkpoint", "step": step, "bytes": path.stat().st_size})
+        return path
 
     def _save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], keep: int) -> Path:
         path = self._checkpoints / f"step-{step:08d}.pt"
@@ -210,6 +239,7 @@ class RunFolder:
         """
         with self._writing:
             self._board.close()
+            self._write_log()
             write_manifest(self.path, complete=complete)
             if self._mirror is not None:
                 self._mirror.push()
@@ -227,6 +257,8 @@ class RunFolder:
             return False
         try:
             self._append(line)
+            self.listener(line)
+            self._write_log()
             write_manifest(self.path, complete=False)
             if self._mirror is not None:
                 self._mirror.push()
@@ -241,6 +273,7 @@ class RunFolder:
     def _push_if_possible(self) -> None:
         if self._mirror is None:
             return
+        self._write_log()
         self._board.flush()
         try:
             self._mirror.push()
@@ -248,6 +281,10 @@ class RunFolder:
             if isinstance(self._mirror, SealedMirror):  # nothing else holds it: this folder is in memory
                 raise
             self.notes.append(str(error))
+
+
+def _nobody(_line: dict[str, Any]) -> None:
+    """Hears nothing."""
 
 
 def _is_checkpoint(name: str) -> bool:

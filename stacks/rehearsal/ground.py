@@ -19,8 +19,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 STACK = "rehearsal"
 TILES, TILE_PX, EPOCHS = 24, 128, 3
 CHECKPOINT_MINUTES = 0.1
+CONTAINER_WORKSPACE = "/workspace"
+"""As on the service itself; a process would need that folder on this machine."""
 NEEDED = {"ssh": "openssh-client", "ssh-keygen": "openssh-client", "sshd": "openssh-server", "rsync": "rsync"}
-"""Program to what brings it: the simulated pods are processes that are reached by a real SSH."""
+"""Program to what brings it: the simulated pods run this machine's programs and are reached by a real SSH."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +38,7 @@ class Ground:
 
     @property
     def allowed(self) -> Path:
-        """Pods' paths lie in it."""
+        """Paths of pods that are processes lie in it."""
         return self.folder / "pods"
 
     @property
@@ -89,8 +91,12 @@ class Ground:
             reason = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
             raise InfraError(f"no tiles to train on could be made ({reason}); try: python -m app doctor")
 
-    def write_settings(self) -> None:
-        """A short training, a short lease, small ceilings."""
+    def write_settings(self, workspace: str | None = None) -> None:
+        """A short training, a short lease, small ceilings.
+
+        Args:
+            workspace: folder in the pod; one that a process can have if None.
+        """
         settings = {
             "target": "runpod",
             "dataUrl": str(self.folder / "tiles"),
@@ -101,7 +107,7 @@ class Ground:
             "gpus": json.dumps(["RTX 4090", "RTX A5000", "L4"]),
             "volumeGib": 10,
             "diskGib": 20,
-            "workspace": str(self.allowed / "workspace"),
+            "workspace": workspace or str(self.allowed / "workspace"),
             "python": sys.executable,
             "readyMinutes": 3,
             "maxUsdPerH": 0.6,

@@ -19,6 +19,10 @@ def rehearse(
             help="pulumi: the real engine; protocol: our plugin alone; auto: the engine if it is found."
         ),
     ] = "auto",
+    pods: Annotated[
+        Literal["auto", "process", "container"],
+        typer.Option(help="What the simulated pods are; auto: containers where Docker answers."),
+    ] = "auto",
     fault: Annotated[
         str | None,
         typer.Option(help="What goes wrong: no_capacity, lost_answer, bad_host, pod_dies or key_refused."),
@@ -49,7 +53,7 @@ def rehearse(
     # Whoever ends us politely gets everything put away, as with Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        done = _rehearse(engine, fault, speed, folder, keep, say)
+        done = _rehearse(engine, pods, fault, speed, folder, keep, say)
     finally:
         signal.signal(signal.SIGTERM, before)
     if as_json:
@@ -60,15 +64,17 @@ def rehearse(
 
 def _rehearse(
     engine: Literal["auto", "pulumi", "protocol"],
+    pods: Literal["auto", "process", "container"],
     fault: str | None,
     speed: float,
     folder: Path | None,
     keep: bool,
     say: Any,
 ) -> dict[str, Any]:
+    from infra.runpod.simulator.pod_kinds import choose_pods
     from infra.runpod.simulator.run import running
     from stacks.rehearsal.faults import trouble_of
-    from stacks.rehearsal.ground import TILES, as_environment, ground
+    from stacks.rehearsal.ground import CONTAINER_WORKSPACE, TILES, as_environment, ground
     from stacks.rehearsal.play import Play
     from stacks.rehearsal.service import telling
     from stacks.rehearsal.ways import choose_way
@@ -76,9 +82,11 @@ def _rehearse(
     began = time.monotonic()
     with ground(folder, keep=keep) as place:
         say(f"rehearsal in {place.folder}: no account, no GPU; trouble: {trouble_of(fault).text}")
+        chosen = choose_pods(pods)
+        say(f"SIMULATED {chosen.line()}")
         place.make_tiles()
-        place.write_settings()
-        with running(place.account, speed=speed, allowed=place.allowed) as simulator:
+        place.write_settings(CONTAINER_WORKSPACE if chosen.kind == "container" else None)
+        with running(place.account, speed=speed, allowed=place.allowed, pods=chosen.kind) as simulator:
             variables = place.variables(simulator.variables())
             way = choose_way(engine, place, variables)
             say(f"{TILES} simulated tiles; SIMULATED Runpod at {simulator.address}; {way.name}")
@@ -96,6 +104,7 @@ def _rehearse(
         "simulated": True,
         "target": "runpod",
         "engine": way.name,
+        "pods": chosen.kind,
         "fault": fault,
         "kept": kept,
         "seconds": round(seconds, 1),
