@@ -9,7 +9,8 @@ from app.config.settings import Settings
 from app.dataset.read import read_tiles
 from app.dataset.split import split_by_group
 from app.dataset.split_report import SplitReport, split_report
-from app.device.choice import choose_device
+from app.device.choice import DeviceChoice, choose_device
+from app.device.cores import usable_cores
 from app.device.determinism import make_deterministic
 from app.device.plan import DevicePlan, plan_device
 from app.errors import SettingsError
@@ -17,9 +18,10 @@ from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.seal.sealed_mirror import SealedMirror
 from app.telemetry.notify import Notifier
-from app.telemetry.progress import Bar, Progress
+from app.telemetry.progress import Bar, Progress, Silent
 from app.training.batch_probe import measured_batch_size
 from app.training.finish import finish_run
+from app.training.follower import Told, following_job
 from app.training.job import finished, override, prepare_job
 from app.training.limits import Limits
 from app.training.loop import TrainJob, train
@@ -29,6 +31,9 @@ from app.training.provider_notices import notices_of
 from app.training.recipe import TrainConfig, recipe
 from app.training.run_folder import RunFolder
 from app.training.run_log import RunLog
+from app.training.team import LostProcessError, Team
+
+SECOND_H = 1 / 3600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,37 +99,40 @@ def run_training(
     config: TrainConfig | None = None,
     progress: Progress | None = None,
     sealed: SealedMirror | None = None,
+    team: Team | None = None,
 ) -> TrainResult:
     """Train as asked, then score, export and describe the best model; tell whoever wants messages how it ended.
 
     Args:
         config: instead of the one that the settings' recipe names.
         sealed: where the run is mirrored sealed, instead of the settings' address; see `sealed.run_sealed`.
+        team: the processes that train together, each of which calls this; this one alone if None.
     """
     started_s = time.monotonic()
-    progress = progress or Bar("images")
+    team = team or Team()
+    progress = (progress or Bar("images")) if team.first else Silent()
+    request = replace(request, resume=request.resume or team.restarts > 0)
+    if not team.first:
+        return _follow(settings, request, config, team, started_s)
     run = RunFolder(request.run, mirror=sealed or settings.cloud.run_url)
     progress = log = RunLog(settings, run, progress)
-    if request.resume and finished(run):
+    if team.from_first(request.resume and finished(run), "looks into the run folder"):
         log.close()
-        return TrainResult(
-            code=ExitCode.DONE,
-            reason="this run is complete already; give another --run to train again",
-            run=str(run.path),
-            model=str(run.best_model),
-            epochs=0,
-            images_per_s=0.0,
-            scores=None,
-        )
-    limits = _limits(settings)
+        return _complete(run)
+    limits = _limits(settings, team)
     notifier = Notifier(settings.cloud.notify_url, note=progress.note)
     try:
         job = replace(
-            _job(settings, request, config, limits, run, progress), notifier=notifier, started_s=started_s
+            _job(settings, request, config, limits, run, progress, team),
+            notifier=notifier,
+            started_s=started_s,
         )
         log.begun(job)
+        team.from_first(Told.of(job) if team.size > 1 else None, "reads the data")
         return _run_job(job, progress)
     except Exception as error:
+        if isinstance(error, LostProcessError) and team.restarts_left:
+            raise  # not the end: all are started again
         usd = max(run.spent_usd(), limits.spent(time.monotonic() - started_s))
         Notices(run, notifier, limits).failed(error, usd=usd)
         log.failed(error)
@@ -141,9 +149,10 @@ def _job(
     limits: Limits,
     run: RunFolder,
     progress: Progress,
+    team: Team,
 ) -> TrainJob:
-    plan = plan_of(settings, request, progress)
-    config = _config(settings, request, config or recipe(settings.recipe), plan, progress)
+    plan = plan_of(settings, request, progress, team)
+    config = _config(settings, request, config or recipe(settings.recipe), plan, progress, team)
     if settings.data is None:
         raise SettingsError("a training needs labelled tiles: give --data FOLDER")
     job = prepare_job(
@@ -156,8 +165,14 @@ def _job(
         skip_bad=request.skip_bad,
         progress=progress,
     )
+    if job.config.batch_size % team.size:
+        raise SettingsError(
+            f"batch size {job.config.batch_size} cannot be dealt evenly to {team.size} processes; give another "
+            "--nproc, or a new --run with another --batch-size"
+        )
     return replace(
         job,
+        team=team,
         idle_minutes=settings.cloud.idle_minutes,
         provider_notices=notices_of(settings.cloud.provider, settings.cloud.metadata_url),
     )
@@ -187,6 +202,51 @@ def _run_job(job: TrainJob, progress: Progress) -> TrainResult:
     )
 
 
+def _follow(
+    settings: Settings, request: TrainRequest, config: TrainConfig | None, team: Team, started_s: float
+) -> TrainResult:
+    """What every process but the first does: the same steps, and nothing else."""
+    folder = RunFolder(request.run)
+    if team.from_first(False, "looks into the run folder"):
+        return _complete(folder)
+    plan = plan_of(settings, request, Silent(), team)
+    if request.batch_size == "auto":
+        _config(settings, request, config or recipe(settings.recipe), plan, Silent(), team)
+    told = team.from_first(None, "reads the data")
+    assert isinstance(told, Told)
+    job = following_job(
+        told,
+        data=Path(settings.data or "."),
+        run=request.run,
+        plan=plan,
+        limits=_limits(settings, team),
+        skip_bad=request.skip_bad,
+        team=team,
+    )
+    outcome = train(replace(job, started_s=started_s), Silent())
+    return TrainResult(
+        code=outcome.code,
+        reason=outcome.reason,
+        run=str(request.run),
+        model=None,
+        epochs=outcome.epochs,
+        images_per_s=outcome.images_per_s,
+        scores=None,
+    )
+
+
+def _complete(run: RunFolder) -> TrainResult:
+    return TrainResult(
+        code=ExitCode.DONE,
+        reason="this run is complete already; give another --run to train again",
+        run=str(run.path),
+        model=str(run.best_model),
+        epochs=0,
+        images_per_s=0.0,
+        scores=None,
+    )
+
+
 def show_split(settings: Settings, request: TrainRequest) -> SplitReport:
     """The split that a training with these settings would make."""
     config = override(recipe(settings.recipe), seed=settings.seed, val_fraction=request.val_fraction)
@@ -194,14 +254,22 @@ def show_split(settings: Settings, request: TrainRequest) -> SplitReport:
     return split_report(tiles, split_by_group(tiles, val_fraction=config.val_fraction, seed=config.seed))
 
 
-def plan_of(settings: Settings, request: TrainRequest | None, progress: Progress) -> DevicePlan:
-    """Choose and set up the device, telling which and why."""
+def plan_of(
+    settings: Settings, request: TrainRequest | None, progress: Progress, team: Team | None = None
+) -> DevicePlan:
+    """Choose and set up the device, telling which and why; of several processes each its own."""
+    team = team or Team()
     choice = choose_device(settings.device, fallback=settings.fallback)
+    if team.size > 1 and choice.device.index is not None:
+        choice = _own_device(settings, choice, team)
     for warning in choice.warnings:
         progress.note(f"warning: {warning}")
     section = settings.devices.of(choice.device.type)
     told = {name: getattr(request, name, None) for name in ("dtype", "threads", "workers", "compile")}
     values = {k: v if v is not None else getattr(section, k, None) for k, v in told.items()}
+    if team.local_size > 1:
+        cores = max(1, usable_cores() // team.local_size)
+        values |= {"threads": values["threads"] or cores, "workers": values["workers"] or min(cores, 8)}
     plan = plan_device(choice, **values, tf32=getattr(section, "tf32", None))
     plan.apply()
     if request is not None and request.deterministic:
@@ -213,8 +281,23 @@ def plan_of(settings: Settings, request: TrainRequest | None, progress: Progress
     return plan
 
 
+def _own_device(settings: Settings, choice: DeviceChoice, team: Team) -> DeviceChoice:
+    if ":" in settings.device:
+        raise SettingsError(
+            f"--device {settings.device} is one device and {team.local_size} processes want one each; "
+            f"give --device {choice.device.type}, or leave --nproc out"
+        )
+    own = choose_device(f"{choice.device.type}:{team.local_rank}")
+    return replace(own, reason=f"{choice.reason}; one for each of {team.local_size} processes here")
+
+
 def _config(
-    settings: Settings, request: TrainRequest, config: TrainConfig, plan: DevicePlan, progress: Progress
+    settings: Settings,
+    request: TrainRequest,
+    config: TrainConfig,
+    plan: DevicePlan,
+    progress: Progress,
+    team: Team,
 ) -> TrainConfig:
     config = override(
         config,
@@ -229,7 +312,8 @@ def _config(
     if request.batch_size == "auto":
         limit = settings.devices.of(plan.device.type).memory_limit
         size, reason = measured_batch_size(config, plan, memory_limit=limit)
-        progress.note(f"batch size {size}: {reason}")
+        size = team.least(size) * team.size
+        progress.note(f"batch size {size}: {reason}" + (" on each device" if team.size > 1 else ""))
         return override(config, batch_size=size)
     if request.batch_size is not None:
         if not request.batch_size.isdecimal() or int(request.batch_size) < 1:
@@ -238,14 +322,18 @@ def _config(
     return config
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: Settings, team: Team) -> Limits:
+    """Of the run on these machines; what they did before a restart counts."""
     cloud = settings.cloud
+    price = cloud.price_usd_per_h * team.nodes
+    hours_before = team.seconds_before() / 3600
+    hours = cloud.max_hours
     try:
         return Limits(
-            max_hours=cloud.max_hours,
+            max_hours=max(hours - hours_before, SECOND_H) if hours and hours_before else hours,
             max_usd=cloud.max_usd,
-            spent_usd=cloud.spent_usd,
-            price_usd_per_h=cloud.price_usd_per_h,
+            spent_usd=cloud.spent_usd + price * hours_before,
+            price_usd_per_h=price,
         )
     except ValueError as error:
         raise SettingsError(str(error)) from error
