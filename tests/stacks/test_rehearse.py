@@ -81,7 +81,7 @@ def left_of(folder: Path) -> list[str]:
 )
 def test_all_of_it_and_nothing_is_left(engine, tmp_path) -> None:
     done = subprocess.run(
-        command("runpod", "--engine", engine, "--json"),
+        command("runpod", "--engine", engine, "--pods", "process", "--json"),
         cwd=PROJECT,
         env=variables(tmp_path),
         capture_output=True,
@@ -94,6 +94,7 @@ def test_all_of_it_and_nothing_is_left(engine, tmp_path) -> None:
     assert told["simulated"] is True
     assert told["kept"] is True
     assert len(told["promises"]) == 12
+    assert told["pods"] == "process"
     assert ("pulumi v" in told["engine"]) == (engine == "pulumi")
     assert told["receipt"]["clean"] is True
     assert 0 < told["receipt"]["metered_usd"] < told["receipt"]["at_most_usd"]
@@ -110,7 +111,7 @@ def test_all_of_it_and_nothing_is_left(engine, tmp_path) -> None:
 @pytest.mark.parametrize("moment", [pytest.param("training-pod", marks=REAL)])
 def test_whoever_ends_it_early_leaves_nothing_behind(number, moment, tmp_path) -> None:
     process = subprocess.Popen(
-        command("--engine", "protocol"),
+        command("--engine", "protocol", "--pods", "process"),
         cwd=PROJECT,
         env=variables(tmp_path),
         stdout=subprocess.PIPE,

@@ -1,1 +1,1 @@
-"""A stand-in for Runpod on this machine: its REST v2 contract on loopback, with pods that are local processes."""
+"""A stand-in for Runpod on this machine: its REST v2 contract on loopback, with pods of this machine."""

@@ -1,12 +1,15 @@
-"""python -m infra.runpod.simulator: Runpod's REST v2 on loopback until Ctrl-C; pods are processes of this machine."""
+"""python -m infra.runpod.simulator: Runpod's REST v2 on loopback until Ctrl-C; pods are processes or containers here."""
 
 import argparse
+import importlib
 import signal
 import sys
 import threading
 from pathlib import Path
 
+from infra.errors import DockerError
 from infra.runpod.simulator.assumptions import listing
+from infra.runpod.simulator.pod_kinds import choose_pods
 from infra.runpod.simulator.run import serving
 from infra.runpod.simulator.settings import Settings
 
@@ -23,7 +26,11 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=int, default=0, help="on loopback; 0 takes a free one")
     parser.add_argument("--key", action="append", default=[], help="of the account; made where none is given")
-    parser.add_argument("--allowed", type=Path, help="mount paths must lie in it (default FOLDER/paths)")
+    parser.add_argument(
+        "--allowed", type=Path, help="mount paths of processes must lie in it (default FOLDER/paths)"
+    )
+    parser.add_argument("--pods", choices=("auto", "process", "container"), default="auto",
+                        help="what pods are; auto: containers where Docker answers")  # fmt: skip
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per second")
     parser.add_argument("--provision-s", type=float, default=0.3, help="simulated seconds in PROVISIONING")
     parser.add_argument("--start-s", type=float, default=0.3, help="simulated seconds in STARTING")
@@ -45,8 +52,14 @@ def options() -> argparse.ArgumentParser:
 def main() -> int:
     told = options().parse_args()
     if told.assumptions:
+        importlib.import_module("infra.runpod.simulator.containers")  # what it follows is listed too
         sys.stdout.write("".join(f"SIMULATED {line}\n" for line in listing()))
         return 0
+    try:
+        chosen = choose_pods(told.pods)
+    except DockerError as error:
+        sys.stderr.write(f"SIMULATED error: --pods {told.pods}: {error}\n")
+        return 1
     folder = told.folder.absolute()
     settings = Settings(
         folder=folder,
@@ -55,6 +68,7 @@ def main() -> int:
         provision_s=told.provision_s,
         start_s=told.start_s,
         grace_s=told.grace_s,
+        pods=chosen.kind,
         image_commands=dict(one.partition("=")[::2] for one in told.image_command),
         pod_keys=told.pod_keys == "accepted",
         seed=told.seed,
@@ -69,11 +83,12 @@ def main() -> int:
         with serving(settings, keys=tuple(told.key), port=told.port) as simulator:
             exports = " ".join(f"{name}={value}" for name, value in simulator.variables().items())
             say(f"Runpod at {simulator.address}; export {exports}")
+            say(chosen.line())
             leave.wait()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DockerError) as error:
         sys.stderr.write(f"SIMULATED error: {error}\n")
         return 1
-    say("Runpod has ended, and its pods' processes with it; its account stays in " + str(folder))
+    say("Runpod has ended, and its pods' programs with it; its account stays in " + str(folder))
     return 0
 
 

@@ -96,7 +96,8 @@ BEHAVIOURS: dict[str, tuple[Source, str]] = {
     "gpu-use": ("assumption", "GPU use is the pod's CPU time, since there is no GPU: one busy core is 100 %"),
     "images-are-this-machine": (
         "assumption",
-        "an image's programs are this machine's; one without args runs --image-command, or the machine's program",
+        "an image's programs are this machine's, also in containers; one without args runs --image-command, or the "
+        "machine's program",
     ),
     "nothing-is-installed": (
         "assumption",
@@ -109,8 +110,16 @@ BEHAVIOURS: dict[str, tuple[Source, str]] = {
     ),
     "paths-are-links": (
         "assumption",
-        "a mount path is a link on this machine, and must lie in the allowed folder: 400 elsewhere; of two pods "
-        "with one path on their own disks the newer has it, and two volumes at one path are a 400",
+        "where pods are processes, a mount path is a link on this machine, and must lie in the allowed folder: 400 "
+        "elsewhere; of two pods with one path on their own disks the newer has it; two volumes at one path are a 400",
+    ),
+    "mounts-of-containers": (
+        "assumption",
+        "where pods are containers, a volume can be mounted anywhere but over the pod's programs: 400",
+    ),
+    "containers-end-with-the-simulator": (
+        "assumption",
+        "a container ends when the simulator is killed, and is made again by the next one; processes live on",
     ),
     "stock-and-prices": (
         "assumption",

@@ -1,7 +1,8 @@
 """The host's part of a pod: runs its program, keeps its log, starts it again when it ends. A program on its own.
 
 Every descendant stays its descendant, also one that took a session of its own (Linux: PR_SET_CHILD_SUBREAPER), so that
-ending a pod ends all that it started. It outlives the simulator. Arguments: the pod's folder, with container.json.
+ending a pod ends all that it started. It outlives the simulator, unless it is told who its owner is: without that
+process it ends, and runs the words by which it leaves. Arguments: the pod's folder, with container.json.
 """
 
 import contextlib
@@ -104,6 +105,21 @@ def bury(keep: int | None = None) -> None:
             return
 
 
+def began(pid: int) -> int:
+    """When a process began, in clock ticks after the machine's start; 0 where there is no such process. Linux only."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == "Z" else int(fields[19])
+
+
+def look_for_owner(told: dict[str, Any], asked: list[int]) -> None:
+    """Whoever lost its owner is asked to end."""
+    if not asked and told["owner"] not in (None, os.getppid()):
+        asked.append(signal.SIGTERM)
+
+
 def run_once(told: dict[str, Any], log: Log, asked: list[int]) -> int:
     """The program from start to end; with it ends all that it started. Its exit code."""
     child = subprocess.Popen(  # noqa: S603 the request's own words
@@ -123,8 +139,9 @@ def run_once(told: dict[str, Any], log: Log, asked: list[int]) -> int:
         if select.select([pipe], [], [], TICK_S)[0]:
             drain(pipe, log)
         bury(keep=child.pid)
+        look_for_owner(told, asked)
         if asked and until is None:
-            child.terminate()
+            ask_to_end(child, told, log)
             until = time.monotonic() + told["grace_s"]
         if until is not None and time.monotonic() >= until:
             child.kill()
@@ -143,11 +160,26 @@ def drain(pipe: int, log: Log) -> None:
             log.take(data)
 
 
-def rest(seconds: float, asked: list[int]) -> None:
+def rest(seconds: float, told: dict[str, Any], asked: list[int]) -> None:
     """Wait, unless told to end."""
     until = time.monotonic() + seconds
     while not asked and time.monotonic() < until:
         time.sleep(min(TICK_S, seconds))
+        look_for_owner(told, asked)
+
+
+def ask_to_end(child: "subprocess.Popen[bytes]", told: dict[str, Any], log: Log) -> None:
+    """By a signal, or by words of its own where the child is only a way to it."""
+    if told["stop"]:
+        do(told["stop"], told, log)
+    else:
+        child.terminate()
+
+
+def do(words: list[str], told: dict[str, Any], log: Log) -> None:
+    done = subprocess.run(words, env=told["env"], capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        log.note("system", f"{' '.join(words[1:3])}: {done.stderr.strip()}")
 
 
 def main(folder: Path) -> None:
@@ -160,7 +192,7 @@ def main(folder: Path) -> None:
     part.write_text(str(os.getpid()))
     part.replace(folder / "pid")
     log = Log(folder / "log.jsonl")
-    rest(told["delay_s"], asked)
+    rest(told["delay_s"], told, asked)
     pause_s = told["pause_s"]
     while not asked:
         log.note("system", "start container")
@@ -173,8 +205,10 @@ def main(folder: Path) -> None:
             log.note("system", f"container ended with code {code}")
         if not asked:
             pause_s = told["pause_s"] if time.monotonic() - began > BORN_WELL_S else pause_s
-            rest(pause_s, asked)
+            rest(pause_s, told, asked)
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+    if told["leave"]:
+        do(told["leave"], told, log)
     (folder / "pid").unlink(missing_ok=True)
 
 

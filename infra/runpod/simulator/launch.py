@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from infra.runpod.simulator import nvidia_smi, paths
+from infra.runpod.simulator import nvidia_smi
 from infra.runpod.simulator.assumptions import follows
 from infra.runpod.simulator.catalogue import gpu_of
 from infra.runpod.simulator.pod_answer import LOOPBACK
@@ -94,20 +94,6 @@ def links(pod: PodState, folder: Path, volumes: Path) -> dict[str, Path]:
     return found
 
 
-def make_links(wanted: dict[str, Path]) -> None:
-    """All of them."""
-    for path, target in wanted.items():
-        paths.link(Path(os.path.normpath(path)), target)
-
-
-def remove_links(wanted: dict[str, Path], kept: set[Path]) -> None:
-    """All but those that another pod has too."""
-    for path, target in wanted.items():
-        place = Path(os.path.normpath(path))
-        if place not in kept:
-            paths.unlink(place, target)
-
-
 @follows("nothing-is-installed")
 def forbid_installing(folder: Path) -> None:
     """The pod's package manager is this machine's, and must not be used."""
@@ -132,12 +118,12 @@ def write_gpu(pod: PodState, folder: Path) -> None:
     }
     stand_in = folder / "python" / "torch.py"
     if not stand_in.exists():
-        stand_in.parent.mkdir(exist_ok=True)
         shutil.copyfile(STAND_IN_TORCH, stand_in)
-    part = folder / "gpu.json.part"
+    facts = folder / "python" / "gpu.json"
+    part = facts.with_suffix(".part")
     part.write_text(json.dumps(told))
-    part.replace(folder / "gpu.json")
-    call = shlex.join((str(PYTHON), "-IS", nvidia_smi.__file__, str(folder / "gpu.json")))
+    part.replace(facts)
+    call = shlex.join((str(PYTHON), "-IS", nvidia_smi.__file__, str(facts)))
     _write_program(folder / "bin" / "nvidia-smi", f'exec {call} "$@"')
 
 

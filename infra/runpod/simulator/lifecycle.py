@@ -66,13 +66,13 @@ class Lifecycle:
         processes = self._pods.processes
         folder = processes.prepare(pod.id)
         pod.ssh_port = launch.free_port()
-        launch.make_links(launch.links(pod, folder, self._pods.volumes))
         launch.forbid_installing(folder)
         launch.write_gpu(pod, folder)
         processes.launch(
             pod.id,
             launch.words(pod, self._settings),
             launch.variables(pod, folder, self.address),
+            launch.links(pod, folder, self._pods.volumes),
             delay_s=pod.slow_s,
         )
 

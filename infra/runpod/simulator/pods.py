@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.runpod.simulator import launch, paths, placement
+from infra.runpod.simulator import launch, placement
 from infra.runpod.simulator.assumptions import follows
 from infra.runpod.simulator.catalogue import Catalogue, cpu_of, gpu_of
 from infra.runpod.simulator.clock import Clock
 from infra.runpod.simulator.faults import Fault
 from infra.runpod.simulator.meter import Bill, pod_rates
 from infra.runpod.simulator.pod_answer import ACTIONS
+from infra.runpod.simulator.pod_kinds import processes_of
 from infra.runpod.simulator.problems import HOST_FULL, Problem, missing
-from infra.runpod.simulator.processes import Processes
 from infra.runpod.simulator.settings import Settings
 from infra.runpod.simulator.state import PodState, State
 
@@ -33,7 +33,7 @@ class Pods:
 
     def __init__(self, settings: Settings, state: State, clock: Clock, catalogue: Catalogue) -> None:
         self._settings, self._state, self._clock, self._catalogue = settings, state, clock, catalogue
-        self.processes = Processes(settings.folder / "pods", settings.grace_s)
+        self.processes = processes_of(settings)
         self.volumes = settings.folder / "volumes"
 
     def get(self, pod_id: str) -> PodState:
@@ -122,7 +122,7 @@ class Pods:
         self._check_links(changed)
         self._state.pods[pod_id] = changed
         if launch.links(changed, self.processes.folder(pod.id), self.volumes) != before:
-            launch.remove_links(before, self._links_of_others(pod_id))
+            self.processes.hide(before, self._links_of_others(pod_id))
         if resets and pod.status == "RUNNING":
             self._again(changed)
         self._bill(changed, self._clock.now())
@@ -166,7 +166,7 @@ class Pods:
         """Gone with all its processes, its disk and its links; what it has cost stays known."""
         pod = self.get(pod_id)
         self.processes.remove(pod_id)
-        launch.remove_links(
+        self.processes.hide(
             launch.links(pod, self.processes.folder(pod_id), self.volumes), self._links_of_others(pod_id)
         )
         del self._state.pods[pod_id]
@@ -227,7 +227,7 @@ class Pods:
         taken = self._links_of_others(pod.id)
         for path, target in launch.links(pod, self.processes.folder(pod.id), self.volumes).items():
             own_disk = not target.is_relative_to(self.volumes)
-            paths.check(path, self._settings.allowed, target, () if own_disk else taken)
+            self.processes.check(path, target, () if own_disk else taken)
 
     def _links_of_others(self, pod_id: str) -> set[Path]:
         return {

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
-from infra.runpod.simulator import container
+from infra.runpod.simulator import container, paths
 from infra.runpod.simulator.assumptions import follows
 
 ID_VARIABLE = "RUNPOD_POD_ID"
@@ -28,31 +28,53 @@ class Processes:
     Args:
         folder: of all pods.
         grace_s: how long a program has between SIGTERM and SIGKILL.
+        allowed: what mount paths must lie in.
     """
 
-    def __init__(self, folder: Path, grace_s: float) -> None:
-        self._folder, self._grace_s = folder, grace_s
+    def __init__(self, folder: Path, grace_s: float, *, allowed: Path) -> None:
+        self._folder, self._grace_s, self._allowed = folder, grace_s, allowed
         self._ours: dict[str, subprocess.Popen[bytes]] = {}
         self._seconds: dict[str, tuple[float, float]] = {}
 
     def folder(self, pod_id: str) -> Path:
-        """Of this pod: disk, persistent, tmp, bin, log."""
+        """Of this pod: disk, persistent, tmp, bin, python, log."""
         return self._folder / pod_id
 
     @follows("container-restarts")
     def launch(
-        self, pod_id: str, argv: Sequence[str], env: Mapping[str, str], *, delay_s: float = 0.0
+        self,
+        pod_id: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        shown: Mapping[str, Path],
+        *,
+        delay_s: float = 0.0,
     ) -> None:
-        """Start it, from now on kept alive; whatever was left of it is ended first."""
+        """Start it, from now on kept alive; whatever was left of it is ended first.
+
+        Args:
+            shown: paths that it sees to the folders here that they show.
+            delay_s: its host is slow by so much.
+        """
         self.kill(pod_id)
+        for path, target in shown.items():
+            paths.link(Path(os.path.normpath(path)), target)
+        self.keep(pod_id, argv, env, delay_s=delay_s)
+
+    def keep(self, pod_id: str, argv: Sequence[str], env: Mapping[str, str], **more: object) -> None:
+        """Start its keeper; `more` is what else that is told."""
         folder = self.prepare(pod_id)
         told = {
             "argv": list(argv),
             "env": dict(env),
             "cwd": str(folder / "disk"),
-            "delay_s": delay_s,
             "grace_s": self._grace_s,
             "pause_s": PAUSE_S,
+            "delay_s": 0.0,
+            "owner": None,
+            "stop": [],
+            "leave": [],
+            **more,
         }
         descriptor = os.open(folder / "container.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
@@ -71,9 +93,24 @@ class Processes:
     def prepare(self, pod_id: str) -> Path:
         """Its folder with all that must be there."""
         folder = self.folder(pod_id)
-        for name in ("disk", "persistent", "tmp", "bin"):
+        for name in ("disk", "persistent", "tmp", "bin", "python"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
+
+    def check(self, path: str, target: Path, taken: Iterable[Path]) -> None:
+        """Whether a path can show that folder; `taken` are those that other pods have.
+
+        Raises:
+            Problem: 400, it cannot be there.
+        """
+        paths.check(path, self._allowed, target, taken)
+
+    def hide(self, shown: Mapping[str, Path], kept: set[Path]) -> None:
+        """A pod's paths show nothing any more, but those that another pod has too."""
+        for path, target in shown.items():
+            place = Path(os.path.normpath(path))
+            if place not in kept:
+                paths.unlink(place, target)
 
     @follows("disk-wiped")
     def wipe(self, pod_id: str) -> None:
@@ -123,9 +160,8 @@ class Processes:
 
     def use(self, pod_id: str) -> tuple[float, float]:
         """Busy cores since the last look, and the share of this machine's memory; 0 at the first look."""
-        keeper = self._keeper(pod_id)
         seconds, memory_bytes = 0.0, 0
-        for process in _below(keeper) if keeper is not None else ():
+        for process in self._running(pod_id):
             with contextlib.suppress(psutil.Error):
                 times = process.cpu_times()
                 seconds += times.user + times.system + times.children_user + times.children_system
@@ -135,6 +171,13 @@ class Processes:
         self._seconds[pod_id] = (now, seconds)
         cores = (seconds - before) / (now - before_s) if now > before_s else 0.0
         return max(0.0, cores), memory_bytes / psutil.virtual_memory().total
+
+    def close(self) -> None:
+        """No more pods will be asked for."""
+
+    def _running(self, pod_id: str) -> list[psutil.Process]:
+        keeper = self._keeper(pod_id)
+        return [] if keeper is None else below(keeper)
 
     def _keeper(self, pod_id: str) -> psutil.Process | None:
         ours = self._ours.get(pod_id)
@@ -169,7 +212,7 @@ def _has(process: psutil.Process, mark: bytes) -> bool:
     return process.environ().get(name) == value
 
 
-def _below(keeper: psutil.Process) -> list[psutil.Process]:
+def below(keeper: psutil.Process) -> list[psutil.Process]:
     try:
         return keeper.children(recursive=True)
     except psutil.Error:
@@ -177,7 +220,7 @@ def _below(keeper: psutil.Process) -> list[psutil.Process]:
 
 
 def _kill_below(keeper: psutil.Process) -> None:
-    while living := [one for one in _below(keeper) if not _is_zombie(one)]:
+    while living := [one for one in below(keeper) if not _is_zombie(one)]:
         for process in living:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

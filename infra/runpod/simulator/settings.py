@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from infra.runpod.simulator.assumptions import follows
+
+PodKind = Literal["process", "container"]
 
 
 @follows("pod-key-rights")
@@ -15,7 +18,7 @@ class Settings:
     folder: Path
     """Of state, volumes and pods."""
     allowed: Path
-    """Mount paths must lie in it."""
+    """Mount paths must lie in it, where pods are processes."""
     speed: float = 1.0
     """Simulated seconds per real second."""
     provision_s: float = 0.3
@@ -28,6 +31,8 @@ class Settings:
     """Image to the words that it runs where a pod has no args."""
     pod_keys: bool = True
     """Whether a pod's own key may look at and end its pod."""
+    pods: PodKind = "process"
+    """What a pod is on this machine; see pod_kinds.py."""
     seed: int = 0
     moving: bool = False
     """Whether stock and prices drift."""

@@ -82,6 +82,7 @@ class Simulation:
             for pod_id in self.state.pods:
                 self.pods.processes.kill(pod_id)
             self.save()
+            self.pods.processes.close()
 
     def tick(self) -> None:
         """Bring all up to this moment; call it with the lock."""

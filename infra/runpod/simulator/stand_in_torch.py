@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 __version__ = "simulated"
-_GPU = json.loads((Path(__file__).parents[1] / "gpu.json").read_text())
+_GPU = json.loads(Path(__file__).with_name("gpu.json").read_text())
 
 
 class cuda:  # noqa: N801 torch's own name

@@ -28,6 +28,8 @@ class Program:
             str(folder),
             "--grace-s",
             "1",
+            "--pods",
+            "process",
             *words,
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
