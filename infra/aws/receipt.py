@@ -66,7 +66,8 @@ def receipt_of(
         ended=tuple(ended_of(lease, billed if n == 0 else None) for n, lease in enumerate(ended)),
         left=(
             *(_machine_left(one) for one in living),
-            *(_thing_left(service, rest) for service, rest in rest),
+            *(_thing_left("ec2", name) for name in billing),
+            *(_thing_left(service, name) for service, name in rest),
         ),
         listed={
             "machines": (len(living), len(living)),
