@@ -1,4 +1,4 @@
-"""python -m infra.runpod.simulator: Runpod's REST v2 on loopback until Ctrl-C; pods are processes or containers here."""
+"""python -m infra.runpod.simulator: Runpod on loopback until Ctrl-C; pods are processes or containers of this machine."""
 
 import argparse
 import importlib
