@@ -1,4 +1,4 @@
-"""python -m infra.runpod.simulator: Runpod on loopback until Ctrl-C; pods are processes or containers of this machine."""
+"""python -m infra.runpod.simulator: Runpod on loopback until Ctrl-C; its pods are processes or containers here."""
 
 import argparse
 import importlib
