@@ -41,6 +41,8 @@ class RunFolder:
         """Hears each line of metrics.jsonl and each checkpoint, once it is written."""
         self._log = MetricsFile(path / LOG)
         self._log_waits: deque[dict[str, Any]] = deque()
+        self._settled = True
+        """Nothing was written since the manifest, or not by this process: the log stays as the manifest knows it."""
 
     @property
     def exists(self) -> bool:
@@ -90,7 +92,9 @@ class RunFolder:
         Raises:
             OutputError: folder or mirror cannot be written, or the mirror holds another run.
         """
+        self._settled = False
         write_json(self.path / RECORD, record)
+        self._write_log()
         if self._mirror is not None:
             self._mirror.push()
 
@@ -132,12 +136,14 @@ class RunFolder:
     def append_log(self, record: dict[str, Any]) -> None:
         """Add a record to log.jsonl; while another thread writes here it waits its turn, and nobody for it.
 
+        So it does where a manifest stands that would not be true any more: until the next line, checkpoint or manifest.
         A disk that does not take it is noted once and no reason to stop.
         """
         self._log_waits.append(record)
         if self._writing.acquire(blocking=False):
             try:
-                self._write_log()
+                if not self._settled:
+                    self._write_log()
             finally:
                 self._writing.release()
 
@@ -150,6 +156,7 @@ class RunFolder:
                     self.notes.append(str(error))
 
     def _append(self, line: dict[str, Any]) -> None:
+        self._settled = False
         self._metrics.append(line)
         if self._live is not None:
             self._live.append(line)
@@ -190,6 +197,7 @@ class RunFolder:
         return path
 
     def _save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], keep: int) -> Path:
+        self._settled = False
         path = self._checkpoints / f"step-{step:08d}.pt"
         with atomic_write(path) as stream:
             write(stream)
@@ -240,6 +248,7 @@ class RunFolder:
         with self._writing:
             self._board.close()
             self._write_log()
+            self._settled = True
             write_manifest(self.path, complete=complete)
             if self._mirror is not None:
                 self._mirror.push()
@@ -259,6 +268,7 @@ class RunFolder:
             self._append(line)
             self.listener(line)
             self._write_log()
+            self._settled = True
             write_manifest(self.path, complete=False)
             if self._mirror is not None:
                 self._mirror.push()
