@@ -130,14 +130,16 @@ class Ec2Training(pulumi.ComponentResource):
             ),
             self._child,
         )  # fmt: skip
-        self.host = self._host(lease, role, network, image, secret, [deadline, data, logs, bucket])
+        self.host = self._host(lease, role, network, image, secret, [deadline, data, logs, bucket, network])
         if args.job.limits.idle_minutes is not None:
             IdleAlarm(
                 f"{name}-idle",
                 IdleAlarmArgs(
-                    group=self._group, namespace=self._namespace, idle_minutes=args.job.limits.idle_minutes
+                    group=self.host.group_name,
+                    namespace=self._namespace,
+                    idle_minutes=args.job.limits.idle_minutes,
                 ),
-                pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.host])),
+                self._child,
             )
         if args.budget is not None:
             usd, email = args.budget
@@ -341,8 +343,9 @@ class Ec2Training(pulumi.ComponentResource):
                 public_address=network.public_address,
                 user_data=start,
                 tags=marks,
+                after=first,
             ),
-            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=first)),
+            self._child,
         )
 
     def _start_text(self, image: str, lease_until: str, secret_arn: str | None) -> str:
