@@ -9,14 +9,19 @@ import pytest
 from app.config.settings import Settings, load_settings
 from app.errors import RunError, SettingsError
 from app.exit_codes import ExitCode
+from app.seal import memory
 from app.telemetry.progress import Silent
 from app.training import run as run_module
+from app.training import run_log
 from app.training.manifest import verify_manifest
 from app.training.run import TrainRequest, run_training
 from app.training.run_folder import RunFolder
 from app.training.run_log import RunLog
+from app.training.sealed import run_sealed
 from tests.app.aws import aws
+from tests.app.seal.made_sealed import new_key, seal_folder
 from tests.app.telemetry.hook import TOKEN
+from tests.app.telemetry.logs.test_shipper import Cloud
 from tests.app.training.made_run import tiny_config, write_squares
 
 __all__ = ["aws"]
@@ -140,3 +145,30 @@ def test_a_record_waits_for_no_checkpoint(tmp_path: Path) -> None:
     ]
     assert messages == ["said while the folder is written", "checkpoint of step 1"]
     assert verify_manifest(tmp_path / "run") == []
+
+
+def test_of_a_sealed_run_no_cloud_learns_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Cloud()
+    monkeypatch.setattr(run_log, "open_sender", lambda *args, **named: cloud)
+    monkeypatch.setattr(memory, "memory_mounts", lambda: (tmp_path / "memory",))
+    (tmp_path / "memory").mkdir()
+    key = new_key()
+    seal_folder(write_squares(tmp_path / "tiles"), tmp_path / "data", key)
+
+    def fails(job: Any, progress: Any) -> None:
+        progress.note("images/train/tile003.png is odd")
+        raise RunError("tile004 has no loss")
+
+    monkeypatch.setattr(run_module, "train", fails)
+    settings = load_settings(
+        variables={"SONARSTACK_SEALED": "1", "SONARSTACK_LOG_PROVIDER": "aws", "SONARSTACK_LOG_GROUP": "g"},
+        overrides={"data": str(tmp_path / "data")},
+    ).settings
+    request = TrainRequest(run=tmp_path / "run", threads=1)
+    with pytest.raises(RunError):
+        run_sealed(settings, request, key, config=tiny_config(), progress=Silent())
+    told = [record.message for record in cloud.got]
+    assert "images/train/(a sealed file) is odd" in told
+    assert "RunError" in told
+    assert not any("tile00" in record.as_line().decode() for record in cloud.got)
+    assert list((tmp_path / "memory").iterdir()) == []
