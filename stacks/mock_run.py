@@ -2,7 +2,8 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ class _Answers(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {
+            "sonarstack:index:Lease": {"leaseUntil": "2030-01-01T00:00:00Z"},
             "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
             "sonarstack:index:LocalProcess": {
                 "where": {"kind": "process", "folder": args.inputs.get("folder")}
@@ -66,15 +68,13 @@ class _Recorder(MockMonitor):
         super().__init__(_Answers())
         self.declared: list[Declared] = []
 
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 the protocol's name
+        with _own_loop():
+            return super().Invoke(request)  # type: ignore[no-untyped-call]
+
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 the protocol's name
-        # MockMonitor would make an event loop for each worker thread and leave it open.
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        try:
+        with _own_loop():
             response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
         if request.type != ROOT:
             inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
             self.declared.append(
@@ -92,6 +92,18 @@ class _Recorder(MockMonitor):
                 )
             )
         return response
+
+
+@contextmanager
+def _own_loop() -> Iterator[None]:
+    """MockMonitor would make an event loop for each worker thread and leave it open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def declare(program: Callable[[], None], *, project: str, stack: str) -> list[Declared]:

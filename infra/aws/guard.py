@@ -94,7 +94,8 @@ def end_policy(group: str) -> dict[str, object]:
 class IdleAlarmArgs:
     """What an `IdleAlarm` is made from."""
 
-    group: str
+    group: pulumi.Input[str]
+    """Of the group itself, which must be there."""
     namespace: str
     """Of the metrics agent."""
     idle_minutes: float
@@ -121,7 +122,9 @@ class IdleAlarm(pulumi.ComponentResource):
         )
         aws.cloudwatch.MetricAlarm(
             f"{name}-alarm",
-            alarm_description=f"The GPU of {args.group} has done nothing for {args.idle_minutes:g} minutes",
+            alarm_description=pulumi.Output.format(
+                "The GPU of {0} has done nothing for {1} minutes", args.group, f"{args.idle_minutes:g}"
+            ),
             namespace=args.namespace,
             metric_name="nvidia_smi_utilization_gpu",
             dimensions={"AutoScalingGroupName": args.group},

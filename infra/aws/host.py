@@ -37,6 +37,9 @@ class HostArgs:
     user_data: pulumi.Input[str]
     tags: Mapping[str, pulumi.Input[str]]
     """Stamp and lease, on the machine and its disks too."""
+    after: Sequence[pulumi.Resource]
+    """What must be there first: the timer that ends it, what it reads. A component's own `depends_on` does not reach
+    what it is made of."""
 
 
 class Host(pulumi.ComponentResource):
@@ -87,7 +90,9 @@ class Host(pulumi.ComponentResource):
                 aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=args.tags)
                 for kind in ("instance", "volume", "network-interface")
             ],
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["imageId"] if args.pin_ami else None),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=args.after, ignore_changes=["imageId"] if args.pin_ami else None
+            ),
         )
         policy = aws.autoscaling.GroupMixedInstancesPolicyArgs(
             instances_distribution=aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs(
@@ -130,6 +135,7 @@ class Host(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=args.after,
                 delete_before_replace=True,
                 ignore_changes=[
                     *SIZES,

@@ -21,7 +21,7 @@ def moto_address() -> Iterator[str]:
 
 
 @pytest.fixture
-def aws(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def aws(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty account, as the environment's variables name it; its address."""
     import httpx
 
@@ -38,4 +38,4 @@ def aws(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     }.items():
         monkeypatch.setenv(name, value)
-    yield moto_address
+    return moto_address
