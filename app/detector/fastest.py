@@ -102,17 +102,21 @@ def candidates(model: str | Path, *, device: str, threads: int | None) -> list[C
     if onnx_file is None:
         return found
     if device == "cpu":
-        add("onnx float32", "float32", onnx_file, "onnx")
-        if find_spec("openvino") is not None:
-            from app.detector.openvino_runtime import cpu_formats
+        # A file of 8 bits can be named itself; else one may lie beside that of 32.
+        beside = onnx_file.with_suffix(INT8_SUFFIX)
+        int8_file = onnx_file if onnx_file.name.endswith(INT8_SUFFIX) else beside
+        with_openvino = find_spec("openvino") is not None
+        if int8_file != onnx_file:
+            add("onnx float32", "float32", onnx_file, "onnx")
+            if with_openvino:
+                from app.detector.openvino_runtime import cpu_formats
 
-            add("openvino float32", "float32", onnx_file, "openvino", "float32")
-            if "BF16" in cpu_formats():
-                add("openvino bfloat16", "16 bits", onnx_file, "openvino", "bfloat16")
-        int8_file = onnx_file.with_suffix(INT8_SUFFIX)
+                add("openvino float32", "float32", onnx_file, "openvino", "float32")
+                if "BF16" in cpu_formats():
+                    add("openvino bfloat16", "16 bits", onnx_file, "openvino", "bfloat16")
         if int8_file.is_file() and _lost(int8_file) <= MOST_INT8_LOSS:
             add("onnx int8", "int8", int8_file, "onnx")
-            if find_spec("openvino") is not None:
+            if with_openvino:
                 add("openvino int8", "int8", int8_file, "openvino")
     elif device.partition(":")[0] == "cuda":
         add("tensorrt float16", "16 bits", onnx_file, "tensorrt", "float16")

@@ -51,6 +51,7 @@ class TensorRtRuntime:
         """
         library = import_with_tensorrt() if library is None else library
         model = read_exported(path)
+        cache.mkdir(parents=True, exist_ok=True)
         providers = tensorrt_providers(cache, device=device, precision=precision)
         self._session = open_session(model.graph, path, providers=providers, library=library)
         require_running(self._session.get_providers())

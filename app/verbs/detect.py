@@ -14,10 +14,11 @@ def detect(
     ],
     out: options.OutFolder = Path("contacts"),
     model: Annotated[str, typer.Option(help="shipped, a run's folder, or a model file.")] = "shipped",
-    runtime: Annotated[str, typer.Option(help="torch, or onnx (CPU, never imports torch).")] = "torch",
+    runtime: options.Runtime = "quick",
     device: options.Device = None,
     fallback: options.Fallback = None,
     min_score: Annotated[float | None, typer.Option(help="Confidence from which a contact counts.")] = None,
+    false_alarms_per_km2: options.FalseAlarms = None,
     crs: Annotated[str | None, typer.Option(help="Grid of positions in metres, such as EPSG:32619.")] = None,
     range_m: Annotated[
         float | None, typer.Option(help="Slant range, where the recording does not say it.")
@@ -40,7 +41,6 @@ def detect(
     """Find contacts in recordings; writes contacts.geojson, .csv, .kml and report.html."""
     from app.config.settings import load_settings
     from app.detector.flips import with_flips
-    from app.detector.runtimes import load_runtime
     from app.device.cores import usable_cores
     from app.errors import SettingsError
     from app.report.write import write_report
@@ -48,23 +48,33 @@ def detect(
     from app.survey.detect import detect_survey
     from app.survey.options import SurveyOptions
     from app.telemetry.progress import Bar
+    from app.verbs.chosen_runtime import chosen_runtime, require_choice
     from app.verbs.console import say, say_json, warn
+    from app.verbs.false_alarms import kept_threshold
     from app.verbs.survey_files import recordings_in
 
     overrides = {"device": device, "fallback": fallback, "min_score": min_score, "crs": crs}
     settings = load_settings(environment, overrides=overrides).settings
-    if runtime not in ("torch", "onnx"):
-        raise SettingsError(f"--runtime {runtime} is unknown; allowed are torch and onnx")
+    require_choice(runtime)
     files = recordings_in(surveys)
     require_writable(out)
-    network = load_runtime(
+    least = settings.min_score
+    if false_alarms_per_km2 is not None:
+        if min_score is not None:
+            raise SettingsError("--min-score and --false-alarms-per-km2 both set the confidence; give one")
+        point = kept_threshold(model, false_alarms_per_km2)
+        least = point.threshold
+        warn(f"at most {false_alarms_per_km2:g} false alarms per km2: {point.as_text()}")
+    survey = SurveyOptions()
+    network = chosen_runtime(
         model,
-        runtime="onnx" if runtime == "onnx" else "torch",
+        runtime,
         device=settings.device,
         fallback=settings.fallback,
         # On a CPU tiles go to the cores side by side, each computing alone: no core waits for another inside a
         # layer, which on a busy machine more than doubles the rate.
         threads=1,
+        shape_BHW=(1, survey.tile_px, survey.widest_tile_px // 2),
     )
     if average_flips:
         network = with_flips(network)
@@ -73,7 +83,7 @@ def detect(
         files,
         network,
         SurveyOptions(
-            min_score=settings.min_score,
+            min_score=least,
             crs=settings.crs,
             range_m=range_m,
             ping_spacing_m=ping_spacing_m,

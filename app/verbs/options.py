@@ -14,6 +14,12 @@ Fallback = Annotated[
 Environment = Annotated[
     str | None, typer.Option(help="Settings: a shipped environment (laptop, gpu, ci, local) or a .yaml file.")
 ]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        help="torch, onnx, openvino, tensorrt; auto: measured for a second; quick: onnx on the CPU, else torch."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 AverageFlips = Annotated[
     bool,
@@ -22,5 +28,9 @@ AverageFlips = Annotated[
     ),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without the files that have a defect.")]
+FalseAlarms = Annotated[
+    float | None,
+    typer.Option(min=0.001, help="Confidence for so many false alarms per km2 instead of a given one."),
+]
 Seed = Annotated[int | None, typer.Option(help="Fixes everything that is random.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder for the results; made if missing.")]

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from app.dataset.read import tileset_hash
-from app.dataset.split import Split
+from app.dataset.read import read_tiles, tileset_hash
+from app.dataset.split import Split, split_by_group
 from app.dataset.tiles import TileSet
 from app.errors import SettingsError
 from app.training.record import config_of
@@ -41,3 +41,22 @@ def chosen_part(tiles: TileSet, model: str, split: str | None) -> tuple[TileSet,
         return tiles, f"all {len(tiles)} tiles, {seen}", size_px
     val = Split.from_names(record["data"]["split"], tiles).val
     return tiles.subset(val), f"{len(val)} tiles that training did not see (val)", size_px
+
+
+def calibration_parts(folder: Path, model: str) -> tuple[TileSet, TileSet]:
+    """Tiles that ranges are measured on, and tiles that share no group with them to be scored.
+
+    A run's own training and validation part where the folder is the one it was trained on; else a split by group.
+
+    Raises:
+        DatasetError: the folder is no data set, or cannot be split.
+    """
+    tiles, _ = read_tiles(folder)
+    run = RunFolder(Path(model))
+    if run.exists:
+        record = run.read_record()
+        if record["data"]["sha256"] == tileset_hash(tiles):
+            stored = Split.from_names(record["data"]["split"], tiles)
+            return tiles.subset(stored.train), tiles.subset(stored.val)
+    split = split_by_group(tiles, val_fraction=0.5)
+    return tiles.subset(split.train), tiles.subset(split.val)
