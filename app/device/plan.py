@@ -12,6 +12,7 @@ import torch
 
 from app.device.choice import DeviceChoice, Probe, TorchProbe
 from app.device.cores import usable_cores
+from app.device.freed_memory import keep_freed_memory
 from app.errors import SettingsError
 
 SET_BY_USER = "set by the user"
@@ -63,6 +64,7 @@ class DevicePlan:
     def apply(self) -> None:
         """Set torch's process-wide switches accordingly; the only place that does."""
         torch.set_num_threads(self.threads)
+        keep_freed_memory()
         if self.device.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = self.tf32
             torch.backends.cudnn.allow_tf32 = self.tf32

@@ -27,11 +27,14 @@ class AveragedModel(Generic[Model]):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         source = model.state_dict()
+        averages, values = [], []
         for name, value in self.module.state_dict().items():
             if value.is_floating_point():
-                value.lerp_(source[name], 1 - decay)
+                averages.append(value)
+                values.append(source[name])
             else:
                 value.copy_(source[name])
+        torch._foreach_lerp_(averages, values, 1 - decay)
 
     def state_dict(self) -> dict[str, object]:
         """For a checkpoint."""

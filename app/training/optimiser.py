@@ -68,17 +68,24 @@ class MuonAdam(Optimizer):
     def _adam(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
         rate = group["rate"] * group["scale"]
+        by_step: dict[int, list[Tensor]] = defaultdict(list)
         for p in params:
-            assert p.grad is not None
             state = self.state[p]
             if not state:
                 state.update(step=0, first=torch.zeros_like(p), second=torch.zeros_like(p))
             state["step"] += 1
-            state["first"].lerp_(p.grad, 1 - beta1)
-            state["second"].mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
-            first = state["first"] / (1 - beta1 ** state["step"])
-            second = state["second"] / (1 - beta2 ** state["step"])
-            p.addcdiv_(first, second.sqrt_().add_(1e-8), value=-rate)
+            by_step[state["step"]].append(p)
+        for step, live in by_step.items():
+            gradients = [p.grad for p in live if p.grad is not None]
+            firsts = [self.state[p]["first"] for p in live]
+            seconds = [self.state[p]["second"] for p in live]
+            torch._foreach_lerp_(firsts, gradients, 1 - beta1)
+            torch._foreach_mul_(seconds, beta2)
+            torch._foreach_addcmul_(seconds, gradients, gradients, value=1 - beta2)
+            widths = torch._foreach_div(seconds, 1 - beta2**step)
+            torch._foreach_sqrt_(widths)
+            torch._foreach_add_(widths, 1e-8)
+            torch._foreach_addcdiv_(live, torch._foreach_div(firsts, 1 - beta1**step), widths, value=-rate)
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
