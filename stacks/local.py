@@ -15,10 +15,10 @@ from infra.local.host import DATA, RUNS, TrainingContainer, TrainingContainerArg
 from infra.local.image import TrainerImage, TrainerImageArgs
 from infra.local.machine import Machine
 from infra.local.network import LocalNetwork, LocalNetworkArgs
-from infra.local.seam_label import check_seam
 from infra.local.server import GpuServer, GpuServerArgs
 from infra.naming import resource_name, stamp, tags
 from infra.provider.resources import LocalProcess, TrainingRun
+from infra.seam_label import check_seam
 from stacks.configs import LocalSettings
 from stacks.run_home import PROJECT, data_folder, home_of
 
@@ -61,9 +61,13 @@ def _container(
     rerun = {"org.sonarstack.rerun": settings.rerun} if settings.rerun else {}
     network = LocalNetwork("network", LocalNetworkArgs(docker_name=mark, labels=labels))
     if settings.image:
-        remark = check_seam(settings.image, machine.labels(docker.address, settings.image))
-        if remark:
-            pulumi.log.info(remark)
+        told = machine.labels(docker.address, settings.image)
+        if told is None:
+            pulumi.log.info(
+                f"{settings.image} is not here yet; its entrypoint compares the seam when it starts"
+            )
+        else:
+            check_seam(settings.image, told)
     image = settings.image or _image(settings, stack, docker.architecture, docker.address, gpus.gpus)
     inside = f"{RUNS}/{stack}"
     job = settings.job(data=DATA if data else settings.data_url)

@@ -12,15 +12,17 @@ from typing import Any
 import pulumi
 
 from infra.budget import Rates, worst_case
-from infra.errors import SettingsError
+from infra.errors import RegistryError, SettingsError
 from infra.hosts.tree import local_tree, tree_digest
 from infra.naming import stamp
+from infra.registry import labels_of
 from infra.runpod.account import account_address
 from infra.runpod.describe import describe
 from infra.runpod.reader import USD as LOOK_USD
 from infra.runpod.spec import PodSpec
 from infra.runpod.storage_prices import DISK_USD_PER_GB_MONTH, VOLUME_USD_PER_GB_MONTH
 from infra.runpod.training import CODE_EXCLUDES, LATE, PodTraining, PodTrainingArgs, Registry
+from infra.seam_label import check_seam
 from infra.specs import TrainingJob
 from stacks.configs import RunpodSettings
 from stacks.run_home import PROJECT, data_folder, home_of
@@ -52,11 +54,14 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
         quiet: whoever asks tells the warnings.
 
     Raises:
-        SettingsError: no key, no ssh, no data.
+        SettingsError: no key, no ssh, no data, an image of another seam.
     """
     data = data_folder(settings)
     if not pulumi.runtime.is_dry_run():
-        refuse_unprepared(settings)
+        _refuse_here(settings)
+        remark = _compare_image(settings)
+        if remark is not None:
+            pulumi.log.info(remark)
     for line in () if quiet else _warnings(settings):
         pulumi.log.warn(line)
     home = home_of(settings, stack)
@@ -163,8 +168,32 @@ def refuse_unprepared(settings: RunpodSettings) -> None:
     """What would fail only after something is rented, or halfway.
 
     Raises:
-        SettingsError: no key, a program is missing, no data.
+        SettingsError: no key, a program is missing, no data, an image of another seam.
     """
+    _refuse_here(settings)
+    _compare_image(settings)
+
+
+def _compare_image(settings: RunpodSettings) -> str | None:
+    """What there is to say of an image of one's own; None where it fits, or there is none.
+
+    Raises:
+        SettingsError: it is of another seam.
+    """
+    if settings.image is None:
+        return None
+    user, password = settings.registry_username, settings.registry_password
+    login = (user, password) if user is not None and password is not None else None
+    try:
+        labels = labels_of(settings.image, login)
+    except RegistryError as error:
+        return f"the seam's version of {settings.image} cannot be compared before a pod is rented: {error}"
+    check_seam(settings.image, labels)
+    return None
+
+
+def _refuse_here(settings: RunpodSettings) -> None:
+    """What this machine lacks; asks nobody."""
     if not os.environ.get("RUNPOD_API_KEY"):
         raise SettingsError(NO_KEY)
     lacking = [program for program in ("ssh", "ssh-keygen", "rsync") if shutil.which(program) is None]
@@ -206,7 +235,7 @@ def program_to_plan(settings: RunpodSettings, stack: str) -> tuple[Callable[[], 
     """The program for a look at it, and what `up` would refuse on this machine as it is now."""
     warnings = []
     try:
-        refuse_unprepared(settings)
+        _refuse_here(settings)
     except SettingsError as error:
         warnings.append(f"up would refuse: {error}")
     try:

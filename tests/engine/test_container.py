@@ -10,6 +10,7 @@ from tests.engine.stack import MARKS, Engine, make_tiles
 
 BASE = "sonarstack-test-base:bookworm"
 BUILD_TIMEOUT_S = 590
+NO_PLUGIN = "Could not automatically download and install resource plugin 'pulumi-resource-docker'"
 pytestmark = [*MARKS, pytest.mark.docker]
 
 
@@ -57,6 +58,8 @@ def ours(client: docker.DockerClient) -> set[str]:
 
 def test_a_training_in_a_container_from_preview_to_nothing_left(engine, client) -> None:
     preview = engine("preview", "--stack", "test")
+    if NO_PLUGIN in preview.stdout:
+        pytest.skip("the engine's Docker plugin is not installed, and cannot be fetched here")
     assert preview.returncode == 0, preview.stdout + preview.stderr
     assert ours(client) == set()
 

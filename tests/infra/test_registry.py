@@ -1,7 +1,5 @@
-"""A registry on loopback that keeps the specification: a challenge, a token, a digest."""
+"""What a registry on loopback says of an image: its digest and its labels."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -9,51 +7,11 @@ import pytest
 import yaml
 
 from infra.errors import RegistryError
-from infra.registry import digest_of
+from infra.registry import digest_of, labels_of
 from stacks.verbs.pin import IMAGES, pin_bases
+from tests.fake_registry import DIGEST, LOGIN, registry, serve
 
-DIGEST = "sha256:" + "a1" * 32
-
-
-class Registry(BaseHTTPRequestHandler):
-    open_to_all = False
-    digest: str | None = DIGEST
-
-    def do_HEAD(self) -> None:
-        port = self.server.server_address[1]  # type: ignore[index]
-        if not self.open_to_all and self.headers.get("Authorization") != "Bearer anonymous":
-            self.send_response(401)
-            realm = (
-                f'Bearer realm="http://127.0.0.1:{port}/token",service="r",scope="repository:team/base:pull"'
-            )
-            self.send_header("WWW-Authenticate", realm)
-        elif self.path == "/v2/team/base/manifests/1.0":
-            assert "image.index" in self.headers["Accept"]
-            self.send_response(200)
-            if self.digest:
-                self.send_header("Docker-Content-Digest", self.digest)
-        else:
-            self.send_response(404)
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        assert "scope=repository%3Ateam%2Fbase%3Apull" in self.path
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b'{"token": "anonymous"}')
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture
-def registry():
-    kind = type("One", (Registry,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    kind.address = f"127.0.0.1:{server.server_address[1]}"  # type: ignore[attr-defined]
-    yield kind
-    server.shutdown()
-    server.server_close()
+__all__ = ["registry"]
 
 
 @pytest.fixture
@@ -62,9 +20,9 @@ def client():
         yield client
 
 
-@pytest.mark.parametrize("open_to_all", [True, False])
-def test_the_digest_of_a_tag(registry, client, open_to_all) -> None:
-    registry.open_to_all = open_to_all
+@pytest.mark.parametrize("challenge", [None, "Bearer"])
+def test_the_digest_of_a_tag(registry, client, challenge) -> None:
+    registry.challenge = challenge
     assert digest_of(client, f"{registry.address}/team/base:1.0") == DIGEST
 
 
@@ -82,6 +40,63 @@ def test_what_cannot_be_had_is_one_line(registry, client, image, digest, message
     registry.digest = digest
     with pytest.raises(RegistryError, match=message) as raised:
         digest_of(client, image.format(registry.address))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("labels", [{"org.sonarstack.seam": "1", "a": "b"}, {}, None])
+def test_the_labels_of_an_image(registry, index, labels) -> None:
+    registry.put(labels, index=index)
+    assert labels_of(f"{registry.address}/team/base:1.0") == (labels or {})
+    tokens = [path for _, path, _ in registry.asked if path.startswith("/token")]
+    assert len(tokens) == 1, "one token for all of it"
+
+
+def test_the_labels_of_a_digest(registry) -> None:
+    registry.put({"a": "b"}, index=False)
+    registry.documents[f"manifests/{DIGEST}"] = registry.documents.pop("manifests/1.0")
+    assert labels_of(f"{registry.address}/team/base@{DIGEST}") == {"a": "b"}
+    assert labels_of(f"{registry.address}/team/base:9.9@{DIGEST}") == {"a": "b"}
+
+
+def test_a_blob_that_lies_elsewhere_is_read_there_without_the_token(registry) -> None:
+    registry.put({"a": "b"})
+    serving = serve(challenge=None)
+    elsewhere = next(serving)
+    try:
+        elsewhere.documents, registry.moved = registry.documents, f"http://{elsewhere.address}"
+        assert labels_of(f"{registry.address}/team/base:1.0") == {"a": "b"}
+        assert [authorization for _, _, authorization in elsewhere.asked] == [None]
+    finally:
+        next(serving, None)
+
+
+@pytest.mark.parametrize("challenge", ["Bearer", "Basic"])
+def test_a_private_image_is_read_with_its_login_alone(registry, challenge) -> None:
+    registry.put({"a": "b"})
+    registry.challenge, registry.private = challenge, True
+    image = f"{registry.address}/team/base:1.0"
+    for login in (None, ("me", "wrong-planted")):
+        with pytest.raises(RegistryError) as raised:
+            labels_of(image, login)
+        assert "\n" not in str(raised.value)
+        assert "planted" not in str(raised.value)
+    assert labels_of(image, LOGIN) == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"manifests": []}, "has no build for linux/amd64"),
+        ({"manifests": [3]}, "in a form unknown"),
+        ({"layers": []}, "in a way unknown"),
+        ([1], "something unknown"),
+    ],
+)
+def test_what_describes_no_image_is_one_line(registry, document, message) -> None:
+    registry.documents = {"manifests/1.0": document}
+    with pytest.raises(RegistryError, match=message) as raised:
+        labels_of(f"{registry.address}/team/base:1.0")
     assert "\n" not in str(raised.value)
 
 

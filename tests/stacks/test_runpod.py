@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from infra.errors import SettingsError
 from infra.naming import stamp
+from infra.specs import SEAM_LABEL, SEAM_VERSION
 from stacks.mock_run import SHOWN_SECRET, Declared, declare
-from stacks.runpod import deploy, rates, refuse_unprepared
+from stacks.runpod import _compare_image, deploy, program_to_plan, rates, refuse_unprepared
 from stacks.settings import parse_settings
+from tests.fake_registry import LOGIN, registry
+
+__all__ = ["registry"]
 
 STAMP = stamp("sonarstack", "night")
 
@@ -123,3 +128,46 @@ def test_what_cannot_work_is_refused_before_anything_is_rented(stack, monkeypatc
     spoil(monkeypatch)
     with pytest.raises(Exception, match=says):
         refuse_unprepared(stack.settings())
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [({}, f"has no label {SEAM_LABEL}"), ({SEAM_LABEL: "0"}, f"says {SEAM_LABEL}=0")],
+)
+def test_an_image_of_another_seam_is_refused_before_anything_is_rented(stack, registry, labels, says) -> None:
+    registry.put(labels)
+    image = f"{registry.address}/team/base:1.0"
+    with pytest.raises(
+        SettingsError, match=f"{says}, this stack speaks version {SEAM_VERSION}; build it"
+    ) as raised:
+        refuse_unprepared(stack.settings(image=image))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_image_of_this_seam_is_taken(stack, registry) -> None:
+    registry.put({SEAM_LABEL: str(SEAM_VERSION)})
+    registry.private = True
+    settings = stack.settings(
+        image=f"{registry.address}/team/base:1.0", registryUsername=LOGIN[0], registryPassword=LOGIN[1]
+    )
+    assert _compare_image(settings) is None
+    registry.put({SEAM_LABEL: "0"})
+    with pytest.raises(SettingsError, match="says"):
+        _compare_image(settings)
+
+
+@pytest.mark.parametrize("image", ["{}/team/private:1.0", "127.0.0.1:1/team/base:1.0"])
+def test_an_image_whose_registry_does_not_tell_is_a_remark(stack, registry, image) -> None:
+    settings = stack.settings(image=image.format(registry.address))
+    refuse_unprepared(settings)
+    remark = _compare_image(settings)
+    assert remark is not None
+    assert "cannot be compared before a pod is rented: registry 127.0.0.1:" in remark
+
+
+def test_a_look_asks_no_registry(stack, registry) -> None:
+    settings = stack.settings(image=f"{registry.address}/team/base:1.0")
+    program, warnings = program_to_plan(settings, "night")
+    declare(program, project="sonarstack", stack="night")
+    assert registry.asked == []
+    assert not [line for line in warnings if "up would refuse" in line]
