@@ -2,12 +2,14 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from app.dataset.defects import Defects
 from app.dataset.formats.coco import find_coco, read_coco
 from app.dataset.formats.voc import find_voc, read_voc
 from app.dataset.formats.yolo import looks_like_yolo, read_yolo
+from app.dataset.geometry import read_geometry
 from app.dataset.groups import assign_groups
 from app.dataset.tiles import LabelledTile, TileSet
 from app.errors import DatasetError
@@ -42,7 +44,16 @@ def read_tiles(
             f"{root} has no usable tile ({len(defects.lines)} defects); mend it, or give another folder",
             tuple(defects.lines),
         )
-    return assign_groups(tiles), tuple(defects.lines)
+    return assign_groups(_placed(tiles)), tuple(defects.lines)
+
+
+def _placed(tiles: TileSet) -> TileSet:
+    """With the places of the tiles beside their tracks, where the folder tells them."""
+    known = read_geometry(tiles.root)
+    if not known:
+        return tiles
+    named = (replace(tile, geometry=known.get(tiles.name(i))) for i, tile in enumerate(tiles.tiles))
+    return replace(tiles, tiles=tuple(named))
 
 
 def _read_any(root: Path, defects: Defects, *, missing_is_background: bool) -> TileSet:

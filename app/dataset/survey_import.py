@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.dataset.formats.yolo_writer import NamedTile, write_named_tiles
+from app.dataset.geometry import TileGeometry
 from app.dataset.known_targets import KnownTarget, read_targets
 from app.dataset.survey_rows import SurveyRows, survey_rows
 from app.dataset.target_boxes import KEEP_VISIBLE, TargetBox, target_boxes
@@ -133,7 +134,12 @@ class _Cutter:
                 self._note(labels)
                 name = f"{line}_{window.side}_{number:03d}_{count:04d}"
                 yield NamedTile(
-                    name=name, group=f"line:{line}", image_HW=image, boxes_xyxy_px=inside, labels=labels
+                    name=name,
+                    group=f"line:{line}",
+                    image_HW=image,
+                    boxes_xyxy_px=inside,
+                    labels=labels,
+                    geometry=TileGeometry(pixel_m=rows.pixel_m, near_m=window.left * rows.pixel_m),
                 )
         self.summary.lines.append(line)
 

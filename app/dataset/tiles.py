@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.dataset.geometry import TileGeometry
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledTile:
@@ -23,6 +25,8 @@ class LabelledTile:
     """What must stay on one side of a split: survey line, recording minute, near-duplicate cluster."""
     fingerprint: bytes = b""
     """Perceptual hash; empty where the image has no content to compare or was not hashed."""
+    geometry: TileGeometry | None = None
+    """Where its pixels lie beside the track; None where nobody knows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -62,17 +62,22 @@ def match_all(truth: TileSet, detections: Sequence[Detections]) -> Matches:
 
 def match_tile(tile: LabelledTile, found: Detections, *, iou: float = MATCH_IOU) -> NDArray[np.bool_]:
     """For each detection of a tile whether it found a box that no better one had found."""
-    hits = np.zeros(len(found), dtype=bool)
+    return assign_tile(tile, found, iou=iou) >= 0
+
+
+def assign_tile(tile: LabelledTile, found: Detections, *, iou: float = MATCH_IOU) -> NDArray[np.int64]:
+    """For each detection of a tile which box it found that no better one had found; -1 for none."""
+    owner = np.full(len(found), -1, dtype=np.int64)
     if not len(tile.labels):
-        return hits
+        return owner
     overlaps = pairwise_iou(found.boxes_xyxy_px, tile.boxes_xyxy_px)
     free = np.ones(len(tile.labels), dtype=bool)
     for index in np.argsort(-found.scores, kind="stable"):
         possible = np.where(free & (tile.labels == found.labels[index]), overlaps[index], -1.0)
         if possible.max() >= iou:
-            hits[index] = True
-            free[possible.argmax()] = False
-    return hits
+            owner[index] = possible.argmax()
+            free[owner[index]] = False
+    return owner
 
 
 def best_threshold(matches: Matches) -> float:

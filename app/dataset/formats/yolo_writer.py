@@ -10,6 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from app.dataset.formats.naming import flat_names, tile_bytes, write_groups
+from app.dataset.geometry import GEOMETRY, TileGeometry, geometry_text
 from app.dataset.tiles import TileSet
 from app.storage import atomic_folder
 
@@ -28,6 +29,7 @@ class NamedTile:
     image_HW: NDArray[np.uint8]
     boxes_xyxy_px: NDArray[np.float32]
     labels: NDArray[np.int64]
+    geometry: TileGeometry | None = None
 
 
 def write_yolo(tiles: TileSet, out: Path) -> None:
@@ -44,6 +46,9 @@ def write_yolo(tiles: TileSet, out: Path) -> None:
             size_hw = (tile.height_px, tile.width_px)
             _write_labels(staging, name, tile.boxes_xyxy_px, tile.labels, size_hw)
         write_groups(staging, [(t.group, f"images/{n}") for t, n in zip(tiles.tiles, names, strict=True)])
+        _write_geometry(
+            staging, [(f"images/{n}", t.geometry) for t, n in zip(tiles.tiles, names, strict=True)]
+        )
         _write_class_names(staging, tiles.class_names)
 
 
@@ -63,6 +68,7 @@ def write_named_tiles(tiles: Iterable[NamedTile], out: Path, class_names: tuple[
         OutputError: `out` cannot be written; nothing is left behind.
     """
     groups: list[tuple[str, str]] = []
+    places: list[tuple[str, TileGeometry | None]] = []
     with atomic_folder(out) as staging:
         _make_folders(staging)
         for tile in tiles:
@@ -73,7 +79,9 @@ def write_named_tiles(tiles: Iterable[NamedTile], out: Path, class_names: tuple[
             size_hw = (tile.image_HW.shape[0], tile.image_HW.shape[1])
             _write_labels(staging, file_name, tile.boxes_xyxy_px, tile.labels, size_hw)
             groups.append((tile.group, f"images/{file_name}"))
+            places.append((f"images/{file_name}", tile.geometry))
         write_groups(staging, groups)
+        _write_geometry(staging, places)
         _write_class_names(staging, class_names)
     return len(groups)
 
@@ -81,6 +89,12 @@ def write_named_tiles(tiles: Iterable[NamedTile], out: Path, class_names: tuple[
 def _make_folders(out: Path) -> None:
     for folder in ("images", "labels"):
         (out / folder).mkdir(parents=True, exist_ok=True)
+
+
+def _write_geometry(out: Path, places: list[tuple[str, TileGeometry | None]]) -> None:
+    known = [(name, place) for name, place in places if place is not None]
+    if known:
+        (out / GEOMETRY).write_text(geometry_text(known), encoding="utf-8")
 
 
 def _write_labels(

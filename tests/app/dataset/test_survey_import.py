@@ -236,3 +236,21 @@ def test_a_ship_is_as_long_as_it_lies(tmp_path: Path) -> None:
     assert sizes[0] == pytest.approx((20, 4), abs=0.1)
     assert sizes[1] == pytest.approx((4, 20), abs=0.1)
     assert sizes[2] == pytest.approx((20, 20), abs=0.1)
+
+
+def test_tiles_know_where_they_lie_beside_the_track(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut(monkeypatch, tmp_path, {"a.xtf": MadeLine(side=Side.PORT, course_deg=10.0, ground_m=30.0)})
+    tiles, _ = read_tiles(tmp_path / "out")
+    assert all(tile.geometry is not None for tile in tiles.tiles)
+    seen = [tile for tile in tiles.tiles if len(tile.labels)]
+    assert seen
+    for tile in seen:
+        assert tile.geometry is not None
+        near_px = float(tile.boxes_xyxy_px[0, 0])
+        assert tile.geometry.near_m + near_px * tile.geometry.pixel_m == pytest.approx(
+            30 - LENGTH_M / 2, abs=0.2
+        )
+    listing = tmp_path / "out" / "geometry.csv"
+    listing.write_text(listing.read_text().replace("pixel_m", "pixel"))
+    with pytest.raises(DatasetError, match=r"geometry\.csv is damaged"):
+        read_tiles(tmp_path / "out")

@@ -1,0 +1,87 @@
+"""Alarms where nothing lies: simulated lines, recordings, and stretches of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.detector.detections import Detections
+from app.errors import ModelError, SonarFileError
+from app.evaluation.false_alarms import EmptyGround
+from app.sonar.simulator.plan import SurveyPlan
+from app.sonar.simulator.survey import simulate_survey
+from app.sonar.waterfall import Side
+from app.survey import empty_ground
+from app.survey.empty_ground import Stretch, read_stretches, recorded_ground, simulated_ground
+from app.survey.known_alarms import keep_alarms, threshold_for
+from app.survey.options import SurveyOptions
+from app.telemetry.progress import Silent
+from tests.app.survey.runtimes import FunctionRuntime, detections
+
+PLAN = SurveyPlan(seed=8, lines=1, pings=400, samples=512, targets_per_line=0, ships_per_line=0)
+OPTIONS = SurveyOptions(coarse_factor=1)
+
+
+def nothing(_image: np.ndarray) -> Detections:
+    return detections([], [], [])
+
+
+def one_alarm(image: np.ndarray) -> Detections:
+    return detections([[40.0, 40.0, 60.0, 60.0]], [0.6], [0])
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulate_survey(PLAN, tmp_path_factory.mktemp("empty")).files[0]
+
+
+def test_simulated_ground_is_as_large_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(empty_ground, "SIMULATED_PINGS", 300)
+    line_km2 = 300 * PLAN.ping_spacing_m * 2 * PLAN.ground_range_m / 1e6
+    ground = simulated_ground(FunctionRuntime(nothing), OPTIONS, area_km2=1.5 * line_km2, progress=Silent())
+    assert ground.labelled
+    assert ground.area_km2 == pytest.approx(2 * line_km2, rel=0.05)
+    assert ground.scores == ()
+    assert "simulated empty lines (2 of 300 pings" in ground.name
+
+
+def test_recordings_are_unlabelled_and_count_whole(recording: Path) -> None:
+    ground = recorded_ground([recording], FunctionRuntime(one_alarm), OPTIONS, progress=Silent())
+    assert not ground.labelled
+    assert len(ground.scores) >= 2  # one on either side
+    assert ground.area_km2 == pytest.approx(
+        400 * PLAN.ping_spacing_m * 2 * PLAN.ground_range_m / 1e6, rel=0.05
+    )
+    assert ground.operating_point(1.0).threshold > 0.6
+
+
+def test_only_the_stretches_count(recording: Path, tmp_path: Path) -> None:
+    listing = tmp_path / "stretches.csv"
+    listing.write_text(f"source,side,first_ping,last_ping\n{recording.name},port,200,399\n")
+    stretches = read_stretches(listing)
+    assert stretches == (Stretch(source=recording.name, side=Side.PORT, first_ping=200, last_ping=399),)
+    runtime = FunctionRuntime(one_alarm)
+    whole = recorded_ground([recording], runtime, OPTIONS, progress=Silent())
+    part = recorded_ground([recording], runtime, OPTIONS, stretches=stretches, progress=Silent())
+    assert part.area_km2 == pytest.approx(whole.area_km2 / 4, rel=0.05)
+    assert len(part.scores) < len(whole.scores)
+
+
+def test_wrong_lists_of_stretches_are_told(tmp_path: Path) -> None:
+    listing = tmp_path / "stretches.csv"
+    listing.write_text("source,side,first_ping,last_ping\na.xtf,left,0,9\n")
+    with pytest.raises(SonarFileError, match="give a CSV with source, side"):
+        read_stretches(listing)
+
+
+def test_what_was_found_is_kept_with_the_weights(tmp_path: Path) -> None:
+    model = tmp_path / "best.pt"
+    model.write_bytes(b"weights")
+    ground = EmptyGround(name="lines", area_km2=4.0, scores=(0.3, 0.8), least_score=0.1, labelled=True)
+    with pytest.raises(ModelError, match=r"nobody knows .* --keep"):
+        threshold_for(model, 0.25)
+    keep_alarms(model, [ground])
+    assert threshold_for(model, 0.25) == ground.operating_point(0.25)
+    model.write_bytes(b"other weights")
+    with pytest.raises(ModelError, match="other weights"):
+        threshold_for(model, 0.25)
