@@ -355,6 +355,8 @@ class Ec2Training(pulumi.ComponentResource):
             args.job,
             data_url=f"{bucket}/{self._data_prefix}",
             run_url=f"{bucket}/{self._folder}/{args.run_name}",
+            # One process each GPU, where any of the types has several.
+            nproc="auto" if any(kind.gpu_count > 1 for kind in args.account.types) else None,
             log_provider="aws",
             log_group=self._log_group,
             secret_id=None if secret_arn is None else f"aws:{secret_arn}",

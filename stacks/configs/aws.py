@@ -23,6 +23,8 @@ class AwsSettings(RentedSettings):
     """Region, such as us-east-1."""
     gpus: tuple[GpuName, ...] = ()
     """Not used on AWS, where instance types name the GPU; leave it out."""
+    gpu_count: WholeNumber = 1
+    """Not used on AWS, where all GPUs of the machine train; leave it out."""
     instance_types: tuple[str, ...] = ("g4dn.xlarge", "g5.xlarge", "g6.xlarge")
     """Instance types tried in order, such as ["g4dn.xlarge", "g5.xlarge"]."""
     allow_retired: bool = False
@@ -72,17 +74,16 @@ class AwsSettings(RentedSettings):
         yield from (c for c in super().contradictions() if c[0] != ("gpus",))
         if self.gpus:
             yield ("gpus",), "sonarstack:gpus is not used on aws; name types in sonarstack:instanceTypes"
+        if self.gpu_count != 1:
+            yield (
+                ("gpuCount",),
+                "sonarstack:gpuCount is not used on aws, where all GPUs of the machine train; name another type in "
+                "sonarstack:instanceTypes",
+            )
         try:
-            few = min(kind.gpu_count for kind in self.types)
+            _ = self.types
         except InstanceTypeError as error:
             yield ("instanceTypes",), f"sonarstack:instanceTypes: {error}"
-        else:
-            if self.gpu_count > few:
-                yield (
-                    ("gpuCount", "instanceTypes"),
-                    f"sonarstack:gpuCount={self.gpu_count} is more than the {few} of one of the instanceTypes; "
-                    "leave gpuCount out, all GPUs of the machine are used",
-                )
         if self.data_is_remote:
             yield (
                 ("dataUrl",),

@@ -180,6 +180,12 @@ def test_the_machine_is_told_the_same_places_as_the_run(tmp_path: Path) -> None:
     assert orders["end"][0][6] == found["training-host-group"].inputs["name"]
 
 
+def test_all_gpus_of_a_machine_train(tmp_path: Path) -> None:
+    assert "SONARSTACK_NPROC" not in orders_of(declared(tmp_path))["variables"]
+    many = declared(tmp_path, instanceTypes='["p4d.24xlarge"]', maxUsdPerH="9")
+    assert orders_of(many)["variables"]["SONARSTACK_NPROC"] == "auto"
+
+
 def test_no_input_holds_the_text_of_what_is_not_known_yet(tmp_path: Path) -> None:
     for one in declared(tmp_path, notifyUrl="json://host/x").values():
         assert "Calling __str__ on an Output" not in json.dumps(dict(one.inputs)), one.name
@@ -228,7 +234,7 @@ def test_a_v100_brings_the_image_that_drives_it(tmp_path: Path) -> None:
         ),
         ({"dataUrl": "s3://other/data"}, r"reads the stack's own bucket only"),
         ({"runUrl": "s3://other/run"}, r"not used on aws"),
-        ({"gpuCount": "4"}, r"more than the 1 of one of the instanceTypes"),
+        ({"gpuCount": "4"}, r"gpuCount is not used on aws"),
         ({"zones": '["eu-west-1a"]'}, r"is not in us-east-1"),
         ({"budgetUsd": "5"}, r"go together"),
         ({"onDemandAfter": "3", "market": "on_demand"}, r"is for sonarstack:market spot"),
