@@ -9,6 +9,10 @@ from app.verbs import options
 
 def doctor(
     device: Annotated[str, typer.Option(help="The device to plan for.")] = "auto",
+    cloud: Annotated[
+        str | None, typer.Option(help="aws: also whether that cloud is as a training there needs it.")
+    ] = None,
+    instance_type: Annotated[str, typer.Option(help="With --cloud: whose quota to ask for.")] = "g4dn.xlarge",
     environment: options.Environment = None,
     as_json: options.Json = False,
 ) -> None:
@@ -17,10 +21,17 @@ def doctor(
 
     from app.config.settings import flat_settings, load_settings
     from app.doctor.checks import State, run_checks
+    from app.errors import SettingsError
     from app.verbs.console import say, say_json
 
+    if cloud not in (None, "aws"):
+        raise SettingsError(f"--cloud {cloud} is not looked at; allowed is aws")
     loaded = load_settings(environment)
     checks = run_checks(device)
+    if cloud == "aws":
+        from app.doctor.aws import aws_checks
+
+        checks += aws_checks(loaded.settings, instance_type=instance_type)
     values = flat_settings(loaded.settings)
     if values["cloud.notify_url"]:
         values["cloud.notify_url"] = "(set)"  # it may hold a token
