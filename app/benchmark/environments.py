@@ -1,13 +1,18 @@
 """MultiEnvironmentBenchmark: every device of this machine with the project's own work, and what that costs."""
 
+import tempfile
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.benchmark.rates import Rates, best_seconds, measure_rates
 from app.dataset.loader import Batch
+from app.detector.export import export_onnx
+from app.detector.fastest import candidates, choose
+from app.detector.model_file import ModelCard, write_model
 from app.detector.torch_runtime import TorchRuntime
 from app.device.choice import DeviceChoice, choose_device, present_devices
 from app.device.memory import peak_memory
@@ -23,6 +28,20 @@ EPOCH_IMAGES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeResult:
+    """The detector's own inference by one runtime."""
+
+    runtime: str
+    """Name and number format, such as `openvino float32`."""
+    ms_per_image: float | None
+    """From pixels to boxes, batches of 8 tiles of 256 px; None where it could not be measured."""
+    images_per_s: float | None
+    usd_per_1000_images: float | None
+    note: str
+    """Why it could not be measured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceResult:
     """One device."""
 
@@ -33,6 +52,9 @@ class DeviceResult:
     train_images_per_s: float
     """The detector's own training step, tiles of 256 x 256 px in memory."""
     inference_images_per_s: float
+    """By torch in the format above; other runtimes are in `runtimes`."""
+    runtimes: tuple[RuntimeResult, ...]
+    """Every runtime present for this device, the fastest first."""
     batch_size: int
     peak_memory_mib: float
     """Of a training step; on a CPU of the whole process."""
@@ -96,10 +118,36 @@ class MultiEnvironmentBenchmark:
             rates=rates,
             train_images_per_s=train_rate,
             inference_images_per_s=INFERENCE_BATCH / seconds,
+            runtimes=self._runtimes(session, plan),
             batch_size=config.batch_size,
             peak_memory_mib=peak_mib,
             usd_per_1000_images=None if usd_per_image is None else usd_per_image * 1000,
             usd_per_epoch=None if usd_per_image is None else usd_per_image * EPOCH_IMAGES,
+        )
+
+    def _runtimes(self, session: Session, plan: DevicePlan) -> tuple[RuntimeResult, ...]:
+        """The network as trained so far, exported and run by whatever is here; speed does not depend on weights."""
+        shape = (INFERENCE_BATCH, TILE_PX, TILE_PX)
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder) / "run"
+            (run / "model").mkdir(parents=True)
+            card = ModelCard(name="detector")
+            with (run / "model" / "best.pt").open("wb") as stream:
+                write_model(stream, session.model, card)
+            export_onnx(session.model, run / "model" / "best.onnx", card=card)
+            among = candidates(run, device=str(plan.device), threads=plan.threads)
+            measured = choose(among, shape_BHW=shape, budget_s=self._budget_s * 0.2, compare=False).measured
+        return tuple(
+            RuntimeResult(
+                runtime=m.name,
+                ms_per_image=m.ms_per_image,
+                images_per_s=None if m.ms_per_image is None else 1000 / m.ms_per_image,
+                usd_per_1000_images=None
+                if m.ms_per_image is None or self._price_usd_per_h is None
+                else self._price_usd_per_h / 3600 * m.ms_per_image,
+                note=m.note,
+            )
+            for m in measured
         )
 
 

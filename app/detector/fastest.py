@@ -124,9 +124,19 @@ def candidates(model: str | Path, *, device: str, threads: int | None) -> list[C
 
 
 def choose(
-    among: Sequence[Candidate], *, shape_BHW: tuple[int, int, int], budget_s: float = BUDGET_S
+    among: Sequence[Candidate],
+    *,
+    shape_BHW: tuple[int, int, int],
+    budget_s: float = BUDGET_S,
+    compare: bool = True,
 ) -> Fastest:
     """Compare candidates with the first that opens, time those that agree, take the fastest.
+
+    Args:
+        among: the reference first.
+        shape_BHW: batch and size of the pictures.
+        budget_s: seconds of timing for all together.
+        compare: False only times: an untrained network's answers lie too close together to be told apart.
 
     Raises:
         ModelError: none opens.
@@ -144,7 +154,7 @@ def choose(
         answers = runtime.detect(images, min_score=0.01)
         truth = answers if truth is None else truth
         difference = disagreement(truth, answers, MOST_SCORE_DIFFERENCE[candidate.precision])
-        if difference:
+        if difference and compare:
             left_out.append(Measured(name=candidate.name, ms_per_image=None, note=difference))
         else:
             opened.append((candidate, runtime))

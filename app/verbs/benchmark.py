@@ -1,11 +1,16 @@
 """python -m app benchmark: what this machine's devices reach."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.verbs import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from app.benchmark.environments import DeviceResult
 
 
 def benchmark(
@@ -57,6 +62,26 @@ def benchmark(
     for name, values in rows.items():
         table.add_row(name, *values)
     Console().print(table)
+    for result in results:
+        Console().print(_runtimes(result))
+
+
+def _runtimes(result: "DeviceResult") -> "Table":
+    """A device's runtimes, the fastest first."""
+    from rich.table import Table
+
+    table = Table(title=f"inference on {result.device}, tiles of 256 px")
+    for name in ("runtime", "ms an image", "images/s", "dollars per 1000 images", ""):
+        table.add_column(name, justify="left" if name in ("runtime", "") else "right")
+    for r in result.runtimes:
+        table.add_row(
+            r.runtime,
+            _or_dash(r.ms_per_image, ".2f"),
+            _or_dash(r.images_per_s, ".1f"),
+            _or_dash(r.usd_per_1000_images, ".6f"),
+            r.note,
+        )
+    return table
 
 
 def _or_dash(value: float | None, form: str) -> str:
