@@ -53,7 +53,8 @@ def main() -> None:
             train, held_out = drawn(tiles, draw)
             for way, config in configs(options.start, draw, options.batch).items():
                 figures = measured(tiles, train, held_out, config, plan, options.steps)
-                line = {"task": task, "draw": draw, "way": way, "steps": options.steps, **figures}
+                line = {"task": task, "draw": draw, "way": way, "steps": options.steps}
+                line |= {"batch": options.batch, **figures}
                 with options.out.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(line) + "\n")
                 print(json.dumps(line), flush=True)

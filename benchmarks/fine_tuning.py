@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--muon-rate", type=float, help="instead of the recipe's")
     parser.add_argument("--fold", type=int, action="append", choices=(0, 1, 2))
     parser.add_argument("--no-scratch", action="store_true", help="leave out the same from random weights")
+    parser.add_argument("--out", type=Path, help="file that the lines are added to")
     options = parser.parse_args()
     plan = one_thread()
     tiles, _ = read_tiles(options.data)
@@ -56,8 +57,17 @@ def main() -> None:
             used = time.process_time() - used
             runtime = TorchRuntime(model, plan=plan, name=way)
             scores, _ = evaluate_model(runtime, tiles.subset(split.val), size_px=256)
-            line = {"fold": fold, "way": way, "steps": steps, "processor_s": round(used, 1)}
-            print(json.dumps(line | {k: round(v, 4) for k, v in scores.flat().items()}), flush=True)
+            line: dict[str, object] = {
+                "fold": fold,
+                "way": way,
+                "steps": steps,
+                "processor_s": round(used, 1),
+            }
+            line |= {k: round(v, 4) for k, v in scores.flat().items()}
+            print(json.dumps(line), flush=True)
+            if options.out is not None:
+                with options.out.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(line) + "\n")
 
 
 def steps_in(seconds: float, config: TrainConfig, tiles: TileSet, plan: DevicePlan) -> int:

@@ -14,11 +14,14 @@ from app.dataset.simulated import write_simulated_tiles
 from app.detector.torch_runtime import TorchRuntime
 from app.evaluation.evaluate import evaluate_model
 from app.sonar.simulator.shape import CLASS_NAMES
+from app.storage import write_json
 from app.telemetry.progress import Silent
 from app.training.recipe import TrainConfig
 from benchmarks.fitting import fit, keep, named, one_thread
 
 RENAMED = {"plane": "aircraft"}
+WEIGHTS = "synthetic.pt"
+"""Name of the weights in the work folder."""
 
 
 def main() -> None:
@@ -31,6 +34,9 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=1500)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the tiles and of training")
+    parser.add_argument(
+        "--start-from", help="weights of an earlier run of this, also of simulated tiles only"
+    )
     options = parser.parse_args()
     simulated, made_s = options.work / "simulated", 0.0
     if not simulated.is_dir():
@@ -39,9 +45,11 @@ def main() -> None:
         made_s = time.perf_counter() - started
     plan = one_thread()
     tiles, _ = read_tiles(simulated)
-    config = TrainConfig(name="synthetic", epochs=options.epochs, seed=options.seed)
+    config = TrainConfig(
+        name="synthetic", epochs=options.epochs, seed=options.seed, start_from=options.start_from
+    )
     model, seconds = fit(config, tiles, range(len(tiles)), plan, tell=lambda line: print(line, flush=True))
-    keep(model, options.work / "synthetic.pt", "simulated tiles only")
+    keep(model, options.work / WEIGHTS, "simulated tiles only")
     runtime = TorchRuntime(model, plan=plan, name="synthetic")
     line: dict[str, object] = {
         "tiles": len(tiles),
@@ -58,6 +66,7 @@ def main() -> None:
             if figures["boxes"]
         }
     print(json.dumps(line))
+    write_json(options.work / "synthetic.json", line)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Shape suffixes: P pings, S samples.
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.sonar.simulator.textures import Field
 
@@ -41,12 +42,39 @@ def sparkle(rng: np.random.Generator, energy_PS: Field, *, density: float, stren
     """Single scatterers far stronger than the bottom in place: shells, gravel, debris smaller than a sample.
 
     They give backscatter its heavy tail (K-distributed amplitudes, Jakeman & Pusey 1976). What lies in shadow stays
-    dark, because they only strengthen what comes back. `density` is scatterers per sample.
+    dark, because they only strengthen what comes back. `density` is scatterers per sample; a few more lie in
+    heaps, which look like a small target and are none.
     """
     count = int(rng.poisson(density * energy_PS.size))
-    rows = rng.integers(0, energy_PS.shape[0], count)
-    columns = rng.integers(0, energy_PS.shape[1], count)
+    places = [rng.uniform(0, energy_PS.shape, (count, 2))]
+    for _ in range(int(rng.integers(0, 7))):
+        centre, size = rng.uniform(0, energy_PS.shape), np.exp(rng.uniform(np.log(1), np.log(9), 2))
+        places.append(rng.normal(centre, size, (int(rng.integers(3, 40)), 2)))
+    rows, columns = np.concatenate(places).astype(int).T
+    inside = (rows >= 0) & (rows < energy_PS.shape[0]) & (columns >= 0) & (columns < energy_PS.shape[1])
+    rows, columns = rows[inside], columns[inside]
+    count = len(rows)
     energy_PS[rows, columns] *= 1 + np.float32(strength) * rng.standard_exponential(count, dtype=np.float32)
+
+
+def furniture(rng: np.random.Generator, image: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """What a display draws over the picture in place: a scale with its number, upright or turned.
+
+    Returns the rectangle left, top, right, bottom that it covers; None where it does not fit.
+    """
+    text = f"{int(rng.choice((5, 10, 20, 25, 50)))} {rng.choice(('M', 'm'))}"
+    scale = float(rng.uniform(0.35, 0.6))
+    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    label = np.zeros((height + base + 4, width + 6), np.uint8)
+    cv2.putText(label, text, (3, height + 2), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 1)
+    if rng.random() < 0.6:
+        label = np.ascontiguousarray(np.rot90(label))
+    high, wide = label.shape
+    if high + 2 >= image.shape[0] or wide + 2 >= image.shape[1]:
+        return None
+    top, left = int(rng.integers(0, image.shape[0] - high)), int(rng.integers(0, image.shape[1] - wide))
+    image[top : top + high, left : left + wide] = label
+    return left, top, left + wide, top + high
 
 
 def row_gain(rng: np.random.Generator, pings: int, *, strength: float) -> Field:

@@ -105,7 +105,7 @@ def dummy(rng: np.random.Generator, length_m: float) -> Shape:
 def draw_target(rng: np.random.Generator, longest_m: tuple[float, float] = (0.4, 2.5)) -> Shape:
     """A small target of random kind and size, sometimes partly buried, never wholly."""
     size_m = float(rng.uniform(*longest_m))
-    kind = rng.choice(6, p=(0.11, 0.2, 0.13, 0.1, 0.14, 0.32))
+    kind = rng.choice(6, p=(0.1, 0.17, 0.11, 0.08, 0.14, 0.4))
     if kind == 0:
         shape = sphere(float(np.clip(size_m * 0.6, 0.4, 1.2)))
     elif kind == 1:

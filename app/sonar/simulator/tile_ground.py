@@ -14,8 +14,8 @@ from app.sonar.simulator.tile_view import View
 
 def draw_label(rng: np.random.Generator, classes: tuple[str, ...]) -> str:
     """Which class a tile shows, small targets most often."""
-    weight = {TARGET: 0.45, SHIP: 0.38}
-    share = np.array([weight.get(name, 0.17) for name in classes])
+    weight = {TARGET: 0.5, SHIP: 0.34}
+    share = np.array([weight.get(name, 0.16) for name in classes])
     return str(rng.choice(np.array(classes), p=share / share.sum()))
 
 
@@ -27,8 +27,9 @@ def draw_objects(rng: np.random.Generator, label: str | None, size_px: int) -> t
         shapes = [draw_target(rng) for _ in range(rng.choice((1, 2, 3), p=(0.72, 0.2, 0.08)))]
         longest_m = max(max(shape.extent_m()) for shape in shapes)
         # High frequencies resolve centimetres: a body of 1.8 m fills 30 to 75 px of real tiles (10th to 90th
-        # percentile), small ones are what is left of it at lower resolution.
-        span_px = size_px * float(np.exp(rng.uniform(np.log(0.045), np.log(0.38))))
+        # percentile). What is smaller than 16 px cannot be told from a stone or a shell by its form: a network
+        # that was shown such targets found one in every bright spot.
+        span_px = size_px * float(np.exp(rng.uniform(np.log(0.065), np.log(0.38))))
         return float(np.clip(longest_m / span_px, 0.012, 0.3)), shapes
     # Published pictures of wrecks are cut around them (median box 102 px of 256 for ships, 150 for aircraft).
     least, most = (0.2, 1.2) if label == SHIP else (0.35, 1.15)
@@ -71,9 +72,9 @@ def draw_ground(rng: np.random.Generator, view: View) -> Terrain:
     across, along = (float(range_X[0]), float(range_X[-1])), (0.0, view.length_m)
     for _ in range(int(rng.choice((0, 1, 2, 3), p=(0.75, 0.15, 0.06, 0.04)))):
         draw_track(rng, float(rng.uniform(*across)), float(rng.uniform(*along))).lay(terrain)
-    if rng.random() < 0.45:
+    if rng.random() < 0.55:
         size_m = view.pixel_m * float(np.exp(rng.uniform(np.log(3), np.log(20))))
-        for stone in draw_stones(rng, across, along, int(rng.integers(1, 18)), min(size_m, 3.0)):
+        for stone in draw_stones(rng, across, along, int(rng.integers(1, 30)), min(size_m, 3.0)):
             stone.lay(terrain)
     return terrain
 

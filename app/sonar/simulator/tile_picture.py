@@ -71,9 +71,9 @@ def _developed(
     pings, samples = energy.shape
     slant_mid = float(believed[len(believed) // 2])
     beam_px = float(np.deg2rad(rng.uniform(0.15, 0.9))) * slant_mid / view.ping_spacing_m / 2.35
-    if rng.random() < 0.45:
-        density = float(np.exp(rng.uniform(np.log(2e-4), np.log(1e-2))))
-        sparkle(rng, energy, density=density, strength=float(np.exp(rng.uniform(np.log(4), np.log(50)))))
+    if rng.random() < 0.7:
+        density = float(np.exp(rng.uniform(np.log(2e-4), np.log(2e-2))))
+        sparkle(rng, energy, density=density, strength=float(np.exp(rng.uniform(np.log(4), np.log(80)))))
     energy = smooth(energy, (min(beam_px, 2.2), float(rng.uniform(0, 0.7))))
     looks = int(rng.choice((1, 2, 3, 4), p=(0.62, 0.24, 0.09, 0.05)))
     energy = energy * speckle(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.errors import SettingsError
 from app.sonar.simulator.boxes import see
+from app.sonar.simulator.degrade import furniture
 from app.sonar.simulator.raytrace import Echo, illuminate
 from app.sonar.simulator.shape import CLASS_NAMES, TARGET, Placed, Terrain, lay
 from app.sonar.simulator.tile_ground import draw_ground, draw_label, draw_objects, place
@@ -23,6 +24,8 @@ EMPTY_SHARE = 0.4
 """Share of tiles without any labelled object."""
 CUT_SHARE = 0.1
 """Share of tiles that the end of a line leaves partly black."""
+FURNITURE_SHARE = 0.1
+"""Share of tiles over which a display has drawn a scale."""
 _LEAST_BOX_PX = 5.0
 
 
@@ -69,12 +72,25 @@ def _tile(rng: np.random.Generator, size_px: int, classes: tuple[str, ...]) -> T
     published = label != TARGET if label is not None else rng.random() < 0.5
     image = picture(rng, view, echo, range_X, PUBLISHED if published else SURVEY)
     boxes, labels = _boxes(view, echo, terrain, placed, classes, image)
+    if rng.random() < FURNITURE_SHARE:
+        covered = furniture(rng, image)
+        if covered is not None:
+            boxes, labels = _uncovered(boxes, labels, covered)
     if rng.random() < CUT_SHARE:
         boxes, labels = _cut_short(rng, image, boxes, labels)
     if rng.random() < 0.5:
         image = np.ascontiguousarray(image[:, ::-1])
         boxes[:, [0, 2]] = size_px - boxes[:, [2, 0]]
     return image, boxes, labels
+
+
+def _uncovered(
+    boxes: NDArray[np.float32], labels: NDArray[np.int64], covered: tuple[int, int, int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Boxes of which less than half lies under a rectangle."""
+    hidden = np.minimum(boxes[:, 2:], covered[2:]) - np.maximum(boxes[:, :2], covered[:2])
+    share = np.clip(hidden, 0, None).prod(1) / (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return boxes[share < 0.5], labels[share < 0.5]
 
 
 def _cut_short(

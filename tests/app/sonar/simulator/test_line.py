@@ -18,7 +18,7 @@ from app.sonar.simulator.truth import Truth
 from app.sonar.waterfall import PositionUnits, Side
 from app.telemetry.progress import Silent
 
-PLAN = SurveyPlan(seed=4, lines=2, pings=600, samples=512, range_m=40.0, altitude_m=6.0, stones_per_line=4)
+PLAN = SurveyPlan(seed=6, lines=2, pings=600, samples=512, range_m=40.0, altitude_m=6.0, stones_per_line=4)
 
 
 @pytest.fixture(scope="module")
