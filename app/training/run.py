@@ -223,6 +223,9 @@ def _follow(
         skip_bad=request.skip_bad,
         team=team,
     )
+    if team.local_rank == 0:  # of another machine, which may be taken on its own
+        notices = notices_of(settings.cloud.provider, settings.cloud.metadata_url)
+        job = replace(job, provider_notices=notices)
     outcome = train(replace(job, started_s=started_s), Silent())
     return TrainResult(
         code=outcome.code,

@@ -221,7 +221,8 @@ class RunFolder:
         newest = self._newest_whole()
         damaged = [p for p in self._all_checkpoints() if newest is None or p.name > newest.name]
         self.notes += [f"{path} is damaged and passed over" for path in damaged]
-        if newest is None and damaged:
+        # Written last: without it, a process was killed while it wrote the first one, and nothing is lost.
+        if newest is None and damaged and (self._checkpoints / LATEST).is_file():
             raise RunError(
                 f"every checkpoint in {self._checkpoints} is damaged; remove that folder to start over, "
                 "or bring the run's mirror back"

@@ -109,6 +109,14 @@ def test_only_damaged_checkpoints_is_an_error(run: RunFolder) -> None:
         run.newest_checkpoint()
 
 
+def test_killed_while_the_first_checkpoint_was_written_begins_anew(run: RunFolder) -> None:
+    folder = run.path / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "step-00000001.pt").write_bytes(b"whole, and without its checksum")
+    assert run.newest_checkpoint() is None
+    assert run.notes == [f"{folder}/step-00000001.pt is damaged and passed over"]
+
+
 def test_failed_checkpoint_leaves_the_older_ones(run: RunFolder) -> None:
     run.save_checkpoint(1, writes(b"one"), keep=1)
 

@@ -73,9 +73,10 @@ def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
 def wait_for_checkpoint(run: Path, newer_than: str = "") -> str:
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        newest = RunFolder(run).newest_checkpoint()
-        if newest is not None and newest.name > newer_than:
-            return newest.name
+        latest = run / "checkpoints" / "latest.json"  # written last of all
+        name = str(json.loads(latest.read_text())["file"]) if latest.is_file() else ""
+        if name > newer_than:
+            return name
         time.sleep(0.1)
     raise AssertionError(f"no checkpoint in {WAIT_S} s")
 
@@ -129,9 +130,15 @@ def test_lost_process_is_made_good_from_the_last_checkpoint_and_a_stop_ends_all(
     assert verify_manifest(run) == []
 
 
-def test_a_deadline_ends_all_with_its_code(data: Path, tmp_path: Path) -> None:
-    words = command(data, tmp_path / "run", "--nproc", "2", "--max-hours", "1e-6")
+def test_short_memory_halves_what_all_take_at_once_and_a_deadline_ends_all(
+    data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    words = [sys.executable, "-m", "tests.app.training.short_of_memory", str(data), str(run)]
     done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == ExitCode.DEADLINE, done.stderr
-    assert "hours is reached" in done.stdout
-    assert verify_manifest(tmp_path / "run") == []
+    assert "CUDA out of memory" in done.stderr
+    newest = RunFolder(run).newest_checkpoint()
+    assert newest is not None
+    assert torch.load(newest, weights_only=True)["micro"] == 1  # of two samples each
+    assert verify_manifest(run) == []
