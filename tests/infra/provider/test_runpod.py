@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,12 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from infra.provider.table import Call
 from infra.provider.tables.network_volume import _places
+from infra.provider.tables.pod import PodTable
 from infra.provider.values import SECRET, SIGNATURE, UNKNOWN, decode, encode
+from infra.runpod.client import RunpodClient
+from infra.runpod.errors import RunpodError
 from infra.runpod.offers import Offer
 from infra.runpod.simulator.run import running
 from tests.infra.provider.test_contract import PLUGIN, _kept
@@ -253,6 +258,19 @@ def test_the_end_ends_every_pod_of_the_name_and_is_a_success_twice(plugin, servi
     told = decode(made.properties).values
     for _ in range(2):
         delete(plugin, "Pod", made.id, inputs, told)
+    assert not alive(service)
+
+
+def test_an_end_that_ended_nothing_is_no_success(service, tmp_path, monkeypatch) -> None:
+    for name, value in {**service.variables(), "XDG_STATE_HOME": str(tmp_path / "state")}.items():
+        monkeypatch.setenv(name, value)
+    call, inputs = Call(cancelled=threading.Event()), pod(tmp_path)
+    made = PodTable().create(call, inputs)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunpodClient, "delete_pod", lambda self, pod_id: None)
+        with pytest.raises(RunpodError, match=r"still lists pod .* run it again"):
+            PodTable().delete(call, made.id, inputs, made.outputs)
+    PodTable().delete(call, made.id, inputs, made.outputs)
     assert not alive(service)
 
 
