@@ -94,16 +94,39 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     Float32 throughout: bfloat16, usual on GPUs, is emulated and slow on CPUs without AVX512-BF16, and these
     matrices are small.
     """
-    a, b, c = NEWTON_SCHULZ
     x: Tensor = matrices.float()
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2)
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = _by_gram(x, steps) if x.device.type == "cpu" else _newton_schulz(x, steps)
+    return x.transpose(1, 2) if tall else x
+
+
+def _newton_schulz(x: Tensor, steps: int) -> Tensor:
+    a, b, c = NEWTON_SCHULZ
     for _ in range(steps):
         gram = x @ x.transpose(1, 2)
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.transpose(1, 2) if tall else x
+    return x
+
+
+def _by_gram(x: Tensor, steps: int) -> Tensor:
+    """The same iteration on the small Gram matrices alone, and one product with the long ones at the end.
+
+    Measured on one core: 6 ms a step for all convolutions instead of 19. Not for TF32, as on GPUs: its rounding
+    leaves Gram matrices with negative eigenvalues that grow twelvefold a step; float32's stay under .01.
+    """
+    a, b, c = NEWTON_SCHULZ
+    gram = x @ x.transpose(1, 2)
+    product: Tensor | None = None
+    for step in range(steps):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        product = factor if product is None else factor @ product
+        if step < steps - 1:
+            gram = factor @ gram @ factor
+    return x if product is None else product @ x
 
 
 def build_optimiser(model: nn.Module, config: OptimiserConfig) -> MuonAdam:

@@ -8,7 +8,7 @@ from torch import nn
 
 from app.detector.network import DetectorConfig, SidescanTargetDetector
 from app.training.ema import AveragedModel
-from app.training.optimiser import OptimiserConfig, build_optimiser, orthogonalise
+from app.training.optimiser import NEWTON_SCHULZ, OptimiserConfig, build_optimiser, orthogonalise
 from app.training.schedule import rate_scale
 
 SMALL = DetectorConfig(class_names=("target",), widths=(8, 16, 16, 16), neck_width=16)
@@ -20,6 +20,21 @@ def test_singular_values_come_close_to_one(shape: tuple[int, int, int]) -> None:
     values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
     assert values.min() > 0.4
     assert values.max() < 1.3
+
+
+@pytest.mark.parametrize("rank", [2, 24])
+def test_short_form_is_the_iteration_itself(rank: int) -> None:
+    """Also where almost all singular values are nothing but rounding, as in a gradient of low rank."""
+    torch.manual_seed(1)
+    x = torch.randn(2, 24, rank) @ torch.randn(2, rank, 90) + 1e-6 * torch.randn(2, 24, 90)
+    x = x.double() / x.double().norm(dim=(1, 2), keepdim=True)
+    a, b, c = NEWTON_SCHULZ
+    expected = x
+    for _ in range(5):
+        gram = expected @ expected.transpose(1, 2)
+        expected = a * expected + (b * gram + c * gram @ gram) @ expected
+    found = orthogonalise(x.float())
+    assert (found - expected).abs().max() < 1e-4
 
 
 def test_every_parameter_is_in_one_group_and_answers_are_not_with_muon() -> None:
