@@ -21,13 +21,22 @@ MARKS = [
 
 
 class Engine:
-    """A project folder whose code is this one's; settings as `sonarstack:` keys without the prefix."""
+    """A project folder whose code is this one's; settings as `sonarstack:` keys without the prefix.
 
-    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+    Args:
+        plugin: text of another `infra/provider/__main__.py`.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, object], *, plugin: str | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        if plugin is None:
+            (folder / "infra").symlink_to(PROJECT / "infra")
+        else:
+            _link_all_but(folder / "infra", PROJECT / "infra", "provider")
+            _link_all_but(folder / "infra" / "provider", PROJECT / "infra" / "provider", "__main__.py")
+            (folder / "infra" / "provider" / "__main__.py").write_text(plugin)
         for name in (
-            "infra",
             "stacks",
             "images",
             "app",
@@ -68,6 +77,13 @@ class Engine:
 
     def outputs(self) -> dict:
         return json.loads(self("stack", "output", "--json", "--stack", "test").stdout)
+
+
+def _link_all_but(folder: Path, source: Path, name: str) -> None:
+    folder.mkdir()
+    for one in source.iterdir():
+        if one.name not in (name, "__pycache__"):
+            (folder / one.name).symlink_to(one)
 
 
 def make_tiles(folder: Path) -> Path:

@@ -11,6 +11,7 @@ import pytest
 
 from infra.runpod.simulator.run import running
 from infra.runs.manifest import differences
+from tests.crash.ground import QUICK, bare_pods
 from tests.engine.stack import MARKS, PROJECT, Engine
 from tests.sshd import missing_programs
 
@@ -25,9 +26,10 @@ def service(tmp_path):
     reason = missing_programs()
     if reason:
         pytest.skip(reason)
-    with running(
-        tmp_path / "account", key=KEY, allowed=tmp_path / "pods", provision_s=0.1, start_s=0.1
-    ) as it:
+    with (
+        bare_pods(),
+        running(tmp_path / "account", key=KEY, allowed=tmp_path / "pods", provision_s=0.1, start_s=0.1) as it,
+    ):
         yield it
 
 
@@ -54,9 +56,11 @@ def engine(tmp_path, service, monkeypatch):
             "maxUsdPerH": "0.9",
             "maxHours": "1",
             "volumeGib": "10",
-            "lingerMinutes": "0.1",
+            # A busy machine needs a while to bring the run home from the pod itself.
+            "lingerMinutes": "2",
             "trainArguments": ["--epochs", "100000"],
         },
+        plugin=QUICK,
     )
     yield made
     made.destroy(SONARSTACK_DISCARD_RESULTS="1")
@@ -160,6 +164,7 @@ def test_a_pod_that_dies_is_replaced_by_the_next_up_and_the_run_goes_on(engine, 
 def test_the_ordinary_night(engine, service, tmp_path) -> None:
     """Train, end by itself, refresh, up, destroy: nothing is rented twice and the run is at home."""
     ok(engine("config", "set", "--path", "sonarstack:trainArguments[1]", "400"))
+    ok(engine("config", "set", "sonarstack:lingerMinutes", "0.1"))
     ok(engine.up())
     deadline = time.monotonic() + 200
     while alive(service):
