@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config.settings import LoadedSettings, Settings, load_settings
+from app.dataset.remote import is_address, local_data
 from app.dataset.simulated import write_simulated_tiles
 from app.detector.runtimes import load_runtime
 from app.device.cores import usable_cores
@@ -89,6 +90,9 @@ class MineDetectionPipeline:
             if not made.is_dir():
                 write_simulated_tiles(made, SIMULATED_TILES, seed=settings.seed, progress=self.progress)
             settings = settings.model_copy(update={"data": str(made)})
+        elif is_address(settings.data):
+            here = local_data(settings.data, self.progress)
+            settings = settings.model_copy(update={"data": str(here)})
         return run_training(settings, TrainRequest(run=run), progress=self.progress)
 
     def detect(self, model: Path, out: Path) -> SurveyResult:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config.settings import OTHER_VARIABLES, SEAM_VERSION, VARIABLES, load_settings
+from app.doctor.aws import QUOTAS
 from app.exit_codes import ExitCode
 from app.seal import folder as app_folder
 from app.seal.key import SealKey
@@ -18,6 +19,7 @@ from app.storage import UNFINISHED
 from app.training.manifest import MANIFEST, verify_manifest, write_manifest
 from app.training.run_folder import RECORD, RunFolder
 from infra import outcomes, specs
+from infra.aws.types import TYPES
 from infra.runs import manifest
 from infra.runs.manifest import differences
 from infra.seal import folder as infra_folder
@@ -99,6 +101,13 @@ def test_both_sides_tell_the_same_ends_by_the_same_codes() -> None:
     }
     assert ended == outcomes.OUTCOMES
     assert outcomes.outcome_of(ExitCode.FAILED) == outcomes.outcome_of(ExitCode.USAGE) == outcomes.FAILED
+
+
+def test_both_sides_ask_for_the_same_quotas() -> None:
+    for kind in TYPES.values():
+        family = kind.family
+        codes = QUOTAS.get(family[:2], QUOTAS.get(family[:1]))
+        assert codes == (kind.quota("on_demand").code, kind.quota("spot").code)
 
 
 def test_the_words_of_the_command_are_options_of_train() -> None:

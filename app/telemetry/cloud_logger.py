@@ -92,11 +92,15 @@ class CloudLogger:
             return str(output_error(self._spool.folder, error))
         return None
 
-    def close(self, *, within_s: float = CLOSE_WITHIN_S) -> None:
-        """Send what waits, bounded; the rest stays where the next process of this run finds it."""
+    def close(self, *, within_s: float | None = None) -> None:
+        """Send what waits, bounded; the rest stays where the next process of this run finds it.
+
+        Args:
+            within_s: CLOSE_WITHIN_S where it is None.
+        """
         if self._shipper is None or self._spool is None:
             return
-        if self._shipper.close(within_s=within_s):
+        if self._shipper.close(within_s=CLOSE_WITHIN_S if within_s is None else within_s):
             self._spool.clear()
         else:
             self._note(

@@ -1,6 +1,9 @@
 """What the doctor says of an AWS (moto's): of one that is ready, and of each thing that is not."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from tests.app.aws import REGION, aws
 
 __all__ = ["aws"]
 
+PROJECT = Path(__file__).parents[3]
 BUCKET, GROUP, SECRET = "sonarstack-doctor", "/sonarstack/st", "sonarstack/st"
 EVERYTHING = {
     "SONARSTACK_RUN_URL": f"s3://{BUCKET}/runs/st/one",
@@ -182,3 +186,17 @@ def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_each_family_has_its_codes() -> None:
     assert {len(codes) for codes in QUOTAS.values()} == {2}
+
+
+@pytest.mark.slow
+def test_the_old_environment_test_looks_at_aws_too(aws: str) -> None:
+    """python tests/test_pipeline_modules.py --device cpu --cloud aws, as its users call it."""
+    words = [sys.executable, "tests/test_pipeline_modules.py", "--device", "cpu", "--cloud", "aws"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=PROJECT, check=False, timeout=300)
+    lines = [line for line in done.stdout.splitlines() if "AWS credentials" in line]
+    assert lines[0].startswith("ok        AWS credentials"), done.stdout + done.stderr
+    assert "account 123456789012" in lines[0]
+    assert "set SONARSTACK_RUN_URL=s3://" in done.stdout
+    # moto tells no quota of EC2, and that is not taken for enough.
+    assert done.returncode == 1
+    assert "missing: quota on demand, quota spot" in done.stdout
