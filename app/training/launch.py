@@ -54,7 +54,7 @@ def processes_here(nproc: str | int, settings: Settings) -> int:
     kind = choose_device(settings.device, fallback=settings.fallback).device.type
     devices = TorchProbe().count(kind)
     if nproc == "auto":
-        return 1 if kind == "cpu" else devices
+        return 1 if kind == "cpu" or ":" in settings.device else devices
     wanted = int(nproc)
     if kind != "cpu" and wanted > devices:
         raise SettingsError(f"--nproc {wanted} is more than the {devices} {kind} devices here; give auto")
@@ -114,10 +114,10 @@ def work(settings: Settings, request: TrainRequest) -> TrainResult | Ended:
     """What each process does; an expected error ends all of them, any other one is followed by a restart."""
     launch = launched()
     assert launch is not None
-    team = join(launch, lambda: choose_device(settings.device, fallback=settings.fallback).device.type)
-    if isinstance(team, Ended):
-        return team
     try:
+        team = join(launch, lambda: choose_device(settings.device, fallback=settings.fallback).device.type)
+        if isinstance(team, Ended):
+            return team
         result = run_training(settings, request, team=team)
     except LostProcessError:
         raise
@@ -153,7 +153,7 @@ def result_of(answer: TrainResult | Ended, request: TrainRequest) -> TrainResult
     if isinstance(answer, TrainResult):
         return answer
     if answer.error:
-        raise getattr(errors, answer.error)(answer.reason)
+        raise getattr(errors, answer.error, RunError)(answer.reason)
     return _ended(ExitCode(answer.code), answer.reason, request)
 
 

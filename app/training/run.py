@@ -13,7 +13,7 @@ from app.device.choice import DeviceChoice, choose_device
 from app.device.cores import usable_cores
 from app.device.determinism import make_deterministic
 from app.device.plan import DevicePlan, plan_device
-from app.errors import SettingsError
+from app.errors import SettingsError, SonarstackError
 from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.seal.sealed_mirror import SealedMirror
@@ -131,7 +131,8 @@ def run_training(
         team.from_first(Told.of(job) if team.size > 1 else None, "reads the data")
         return _run_job(job, progress)
     except Exception as error:
-        if isinstance(error, LostProcessError) and team.restarts_left:
+        expected = isinstance(error, SonarstackError) and not isinstance(error, LostProcessError)
+        if team.restarts_left and not expected:
             raise  # not the end: all are started again
         usd = max(run.spent_usd(), limits.spent(time.monotonic() - started_s))
         Notices(run, notifier, limits).failed(error, usd=usd)
