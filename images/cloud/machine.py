@@ -24,6 +24,8 @@ TICK_S = 2.0
 RETRY_S = 30.0
 RETRY_AT_MOST_S = 600.0
 LOOK_AGAIN_S = 60.0
+FETCHED_S = 180.0
+"""After its job's end, for whoever fetches the run and gives a sign of that now and then."""
 HOLDS_NO_MORE_S = 10.0
 """A job that was told to stop and whose lease is long over gets no more than this."""
 WARNS_S = 300.0
@@ -71,6 +73,7 @@ class Machine:
         self.restarted = self.noted() == self.name
         self.code_at_birth = self._code_file()
         self.ended_s = self.idle_s = None
+        self.fetch_sign, self.fetched_s = self._sign(), -math.inf
 
     def noted(self):
         """The machine that the job in the folder belonged to; None if it never ran on one."""
@@ -120,7 +123,8 @@ class Machine:
             self.ended_s = now if self.ended_s is None else self.ended_s
             if (self.job / "released").exists():
                 return "the job has ended and its run is safe"
-            return f"the job has ended with code {code}" if now >= self.ended_s + self.linger_s else None
+            stays_until = max(self.ended_s + self.linger_s, self._last_fetched(now) + FETCHED_S)
+            return f"the job has ended with code {code}" if now >= stays_until else None
         self.ended_s = None
         if self.processes():
             self.note()
@@ -131,6 +135,19 @@ class Machine:
             what = "the job is gone and none" if self.noted() == self.name else "no job"
             return f"{what} began within {self.start_within_s / 60:g} minutes"
         return None
+
+    def _last_fetched(self, now):
+        """When a sign of a fetch was last seen to be another one, by this machine's clock."""
+        sign = self._sign()
+        if sign != self.fetch_sign:
+            self.fetch_sign, self.fetched_s = sign, now
+        return self.fetched_s
+
+    def _sign(self):
+        try:
+            return (self.job / "fetching").stat().st_mtime_ns
+        except OSError:
+            return None
 
     def _code_file(self):
         """What tells one exit_code from another; None if there is none."""

@@ -35,6 +35,7 @@ def pull(
             path,
             home,
             seal=live.seal,
+            job=live.outputs["where"].get("folder"),
             over=status.over,
             crashed=status.outcome == "failed",
         )

@@ -50,6 +50,7 @@ class Mirror:
             path,
             self._live.home,
             seal=self._live.seal,
+            job=self._live.outputs["where"].get("folder"),
             over=over,
             crashed=over and seen.status.outcome == "failed",
         )

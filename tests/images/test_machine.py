@@ -177,6 +177,25 @@ def test_it_lingers_for_the_run_and_not_longer_than_that(tmp_path, provider, sta
     assert "its run is safe" in log(tmp_path)
 
 
+def test_it_stays_while_its_run_is_fetched(tmp_path, provider, start) -> None:
+    folder = job(tmp_path)
+    (folder / "fetching").touch()  # by whoever fetched an earlier one
+    start(
+        ("FETCHED_S = 180.0", "FETCHED_S = 8.0"),
+        SONARSTACK_MACHINE_LINGER_MINUTES=0.05,
+        SONARSTACK_MACHINE_LEASE_UNTIL=time.time() + 600,
+    )
+    until(lambda: "own key" in log(tmp_path))
+    (folder / "exit_code").write_text("0\n")
+    ends = time.monotonic() + 8
+    while time.monotonic() < ends:
+        (folder / "fetching").touch()
+        time.sleep(0.5)
+    assert not provider.deletions, "it would have ended 3 seconds after its job"
+    until(lambda: provider.deletions)
+    assert time.monotonic() > ends + 4
+
+
 def test_a_machine_on_which_nothing_begins_ends(tmp_path, provider, start) -> None:
     start(SONARSTACK_MACHINE_START_MINUTES=0.02, SONARSTACK_MACHINE_LEASE_UNTIL=time.time() + 600)
     until(lambda: provider.deletions)

@@ -103,6 +103,7 @@ class TrainingRunTable:
                     path,
                     Path(inputs["home"]),
                     seal=inputs.get("seal"),
+                    job=str(outputs["where"]["folder"]) if inputs.get("start") else None,
                     crashed=status.outcome == "failed",
                     cancelled=call.cancelled.is_set,
                 )
