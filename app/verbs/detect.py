@@ -50,7 +50,6 @@ def detect(
     from app.telemetry.progress import Bar
     from app.verbs.chosen_runtime import chosen_runtime, require_choice
     from app.verbs.console import say, say_json, warn
-    from app.verbs.false_alarms import kept_threshold
     from app.verbs.survey_files import recordings_in
 
     overrides = {"device": device, "fallback": fallback, "min_score": min_score, "crs": crs}
@@ -60,6 +59,8 @@ def detect(
     require_writable(out)
     least = settings.min_score
     if false_alarms_per_km2 is not None:
+        from app.verbs.false_alarms import kept_threshold
+
         if min_score is not None:
             raise SettingsError("--min-score and --false-alarms-per-km2 both set the confidence; give one")
         point = kept_threshold(model, false_alarms_per_km2)

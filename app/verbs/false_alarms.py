@@ -12,7 +12,6 @@ from app.survey.empty_ground import read_stretches, recorded_ground, simulated_g
 from app.survey.known_alarms import keep_alarms, threshold_for
 from app.survey.options import SurveyOptions
 from app.telemetry.progress import Progress
-from app.training.job import finished
 from app.training.run_folder import RunFolder
 from app.verbs.survey_files import recordings_in
 
@@ -49,6 +48,8 @@ class Look:
 
 def keep(model: str, grounds: Sequence[EmptyGround]) -> Path:
     """Keep what was found beside the model; of a run its manifest is written anew."""
+    from app.training.job import finished  # imports torch, which `detect` does without
+
     beside = keep_alarms(model_file(model), grounds)
     run = RunFolder(Path(model))
     if run.exists:
