@@ -58,6 +58,12 @@ class LiveStack:
         return Path(self.outputs["home"])
 
     @property
+    def job_folder(self) -> str | None:
+        """Where its machine looks for signs; None on targets whose machines do not end by themselves."""
+        folder = (self.outputs.get("where") or {}).get("folder")
+        return None if folder is None or self.pod is None else str(folder)
+
+    @property
     def pod(self) -> str | None:
         """Name of the rented machine, on targets that rent one of ours."""
         return str(self.machine["pod"]) if self.machine and "pod" in self.machine else None

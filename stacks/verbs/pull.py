@@ -35,7 +35,7 @@ def pull(
             path,
             home,
             seal=live.seal,
-            job=live.outputs["where"].get("folder"),
+            job=live.job_folder,
             over=status.over,
             crashed=status.outcome == "failed",
         )

@@ -50,7 +50,7 @@ class Mirror:
             path,
             self._live.home,
             seal=self._live.seal,
-            job=self._live.outputs["where"].get("folder"),
+            job=self._live.job_folder,
             over=over,
             crashed=over and seen.status.outcome == "failed",
         )

@@ -418,8 +418,9 @@ def test_pull_reads_the_volume_and_says_its_cost_first(gone, desk, monkeypatch) 
         order.append("rented")
         yield LocalHost()
 
-    def bring(host, path, to, *, seal, over, crashed) -> HomeReceipt:
+    def bring(host, path, to, *, seal, job, over, crashed) -> HomeReceipt:
         assert (seal, over, crashed) == ("mark", True, False)
+        assert job.endswith("/job"), "its machine is told, and stays"
         return HomeReceipt(home=str(to), files=1, bytes=1, began=True, complete=True)
 
     monkeypatch.setattr(machines, "open_remains", remains)

@@ -74,7 +74,8 @@ def stack(tmp_path, monkeypatch):
 
     def make(*answers: object, pod: bool = True, volume: bool = True, seal: str | None = None) -> LiveStack:
         machine = {"pod": POD, **({"remains": {"dataCenter": "EU-RO-1"}} if volume else {})} if pod else None
-        outputs = {"home": str(tmp_path / "home"), "run": {"seal": seal}}
+        where = {"kind": "pod" if pod else "process", "folder": str(tmp_path / "job")}
+        outputs = {"home": str(tmp_path / "home"), "run": {"seal": seal}, "where": where}
         made = LiveStack(
             stack="runpod",
             outputs=outputs,
@@ -224,7 +225,8 @@ class Home:
         self.problems = list(problems)
         monkeypatch.setattr(watch_mirror, "bring_home_open", self)
 
-    def __call__(self, host, path, home, *, seal, over, crashed) -> HomeReceipt:
+    def __call__(self, host, path, home, *, seal, job, over, crashed) -> HomeReceipt:
+        assert job is not None, "the pod is told that its run is fetched"
         self.seals.add(seal)
         self.calls.append(over)
         if self.problems:
