@@ -25,7 +25,7 @@ BLOCKS_AHEAD = 2
 
 
 def detect_survey(
-    files: Sequence[Path],
+    files: Sequence[Path | Recording],
     runtime: Runtime,
     options: SurveyOptions | None = None,
     progress: Progress | None = None,
@@ -36,7 +36,8 @@ def detect_survey(
     small pictures, and one small picture of each waterfall are kept.
 
     Args:
-        files: recordings, XTF or images; one that cannot be read is reported and the others go on.
+        files: recordings, XTF or images; one that cannot be read is reported and the others go on. What is
+            open already, or made as it is read, is taken as it is.
         runtime: the network.
         options: see `SurveyOptions`; the defaults suit most recordings.
         progress: told of every block.
@@ -52,7 +53,7 @@ def detect_survey(
     reports: list[FileReport] = []
     with ThreadPoolExecutor(options.workers, "survey-network") as workers:
         for path in files:
-            report, found = _detect_file(Path(path), runtime, options, progress or Silent(), clock, workers)
+            report, found = _detect_file(path, runtime, options, progress or Silent(), clock, workers)
             reports.append(report)
             contacts += found
     if all(report.error is not None and report.pings == 0 for report in reports):
@@ -70,21 +71,20 @@ def detect_survey(
 
 
 def _detect_file(
-    path: Path,
+    file: Path | Recording,
     runtime: Runtime,
     options: SurveyOptions,
     progress: Progress,
     clock: StageClock,
     workers: Executor,
 ) -> tuple[FileReport, list[Contact]]:
+    path = Path(file) if isinstance(file, str | Path) else Path(file.source)
     log = FileLog(path, options)
     contacts: list[Contact] = []
     line: LineDetector | None = None
     recording: Recording | None = None
     try:
-        recording = open_recording(
-            path, range_m=options.range_m, ping_spacing_m=options.ping_spacing_m, layout=options.layout
-        )
+        recording = _opened(file, options)
         progress.start(path.name, recording.ping_count(options.channel_pair))
         corrector = Corrector(options)
         for block in ahead(_corrected(recording, corrector, options, clock), depth=BLOCKS_AHEAD):
@@ -107,6 +107,14 @@ def _detect_file(
         progress.advance(0, note=f"{len(contacts)} contacts")
     progress.done()
     return log.report(contacts, recording), contacts
+
+
+def _opened(file: Path | Recording, options: SurveyOptions) -> Recording:
+    if not isinstance(file, str | Path):
+        return file
+    return open_recording(
+        Path(file), range_m=options.range_m, ping_spacing_m=options.ping_spacing_m, layout=options.layout
+    )
 
 
 def _corrected(

@@ -36,7 +36,9 @@ class FileLog:
         self._altitude_sources: set[str] = set()
         self._spacings_m: list[float] = []
         self._crab_deg: list[float] = []
+        """Medians of the blocks."""
         self._times_s: list[float] = []
+        """The first and the last."""
         self._warnings: dict[str, None] = {}
         self._warnings_left_out = 0
         self._error: str | None = None
@@ -54,9 +56,11 @@ class FileLog:
         spacing_m = spacing_near_m(pings, pings.first_ping, 1e9)
         if spacing_m is not None:
             self._spacings_m.append(spacing_m)
-        self._crab_deg += crab_angles_deg(pings)
+        crab_deg = crab_angles_deg(pings)
+        self._crab_deg += [float(np.median(crab_deg))] if crab_deg else []
         known = pings.navigation.time_s[np.isfinite(pings.navigation.time_s)]
-        self._times_s += [float(known.min()), float(known.max())] if known.size else []
+        times_s = [*self._times_s, float(known.min()), float(known.max())] if known.size else self._times_s
+        self._times_s = [min(times_s), max(times_s)] if times_s else []
         for text in (*block.warnings, *self._own_warnings(block)):
             self._warn(text)
 

@@ -1,7 +1,8 @@
 """One survey line on its way through the network: tiles out, boxes in, objects merged, contacts measured."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -43,38 +44,44 @@ class LineDetector:
         self._clock = clock
         self._workers = workers
         self._segment: _Segment | None = None
+        self._asked: _Asked | None = None
 
     def push(self, block: CorrectedBlock) -> list[Contact]:
-        """Contacts that are complete with this block."""
+        """Contacts that are complete with the block before this one, whose tiles the network has seen meanwhile."""
         done: list[Contact] = []
         if self._segment is not None and self._segment.grid != block.grid:
             done = self.finish()
         if self._segment is None:
             self._segment = _Segment(block.grid, self._options)
-        tiles = self._segment.push(block)
-        self._segment.pending += self._boxes(tiles)
-        return done + self._contacts(self._segment, final=False)
+        before, self._asked = self._asked, self._ask(self._segment, self._segment.push(block))
+        return done if before is None else done + self._contacts(self._segment, before)
 
     def finish(self) -> list[Contact]:
         """Contacts that waited for more rows; the recording, or its range setting, ends here."""
         if self._segment is None:
             return []
         segment, self._segment = self._segment, None
-        segment.pending += self._boxes(segment.finish())
-        return self._contacts(segment, final=True)
+        before, self._asked = self._asked, None
+        last = self._ask(segment, segment.finish(), final=True)
+        found = [] if before is None else self._contacts(segment, before)
+        return found + self._contacts(segment, last)
 
-    def _boxes(self, tiles: list[Tile]) -> list[SeabedBox]:
+    def _ask(self, segment: "_Segment", tiles: list[Tile], *, final: bool = False) -> "_Asked":
+        """Hand tiles to the network; nobody waits for its answers until the next block's tiles are there too."""
         size = min(self._options.batch_size, -(-len(tiles) // self._options.workers))
-        batches = list(_batches(tiles, max(1, size)))
-        with self._clock.stage("network"):
-            return [box for found in self._workers.map(self._found, batches) for box in found]
+        answers = [self._workers.submit(self._found, b) for b in _batches(tiles, max(1, size))]
+        return _Asked(answers=answers, safe_ping=float("inf") if final else segment.safe_ping)
 
     def _found(self, batch: Sequence[Tile]) -> list[SeabedBox]:
-        images_BHW = np.stack([tile.image_HW for tile in batch])
-        answers = self._runtime.detect(images_BHW, min_score=self._options.min_score)
-        return [box for tile, answer in zip(batch, answers, strict=True) for box in tile.seabed_boxes(answer)]
+        with self._clock.stage("network"):
+            images_BHW = np.stack([tile.image_HW for tile in batch])
+            answers = self._runtime.detect(images_BHW, min_score=self._options.min_score)
+            pairs = zip(batch, answers, strict=True)
+            return [box for tile, answer in pairs for box in tile.seabed_boxes(answer)]
 
-    def _contacts(self, segment: "_Segment", *, final: bool) -> list[Contact]:
+    def _contacts(self, segment: "_Segment", asked: "_Asked") -> list[Contact]:
+        with self._clock.stage("wait for network"):
+            segment.pending += [box for answer in asked.answers for box in answer.result()]
         with self._clock.stage("merge and measure"):
             around = Surroundings(
                 source=self._source,
@@ -84,9 +91,18 @@ class LineDetector:
                 ping_spacing_m=self._ping_spacing_m,
                 thumbnail_px=self._options.thumbnail_px,
             )
-            contacts = [measured_contact(box, around) for box in segment.completed(final=final)]
-            segment.forget()
+            contacts = [measured_contact(box, around) for box in segment.completed(asked.safe_ping)]
+            segment.forget(asked.safe_ping)
             return contacts
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the network has been given."""
+
+    answers: list[Future[list[SeabedBox]]]
+    safe_ping: float
+    """Nothing that ends before this ping will be seen by tiles that came later."""
 
 
 class _Segment:
@@ -118,22 +134,23 @@ class _Segment:
     def finish(self) -> list[Tile]:
         return [tile for cutter in self._cutters for tile in cutter.finish()]
 
-    def completed(self, *, final: bool) -> list[SeabedBox]:
+    def completed(self, safe_ping: float) -> list[SeabedBox]:
         """Objects that no tile to come can add to; all of them at the end."""
         self.pending = [box for box in self.pending if not box.coarse or self._is_large(box)]
-        safe_ping = float("inf") if final else self._safe_ping - 1
+        safe_ping -= 1
         merged = merge_boxes(self.pending)
         self.pending = [member for m in merged if m.end_ping >= safe_ping for member in m.members]
         ready = [m.box for m in merged if m.end_ping < safe_ping]
         return sorted(ready, key=lambda box: (box.start_ping, box.side, box.near_m))
 
-    def forget(self) -> None:
+    def forget(self, safe_ping: float) -> None:
         """Let go of rows that no contact to come lies in or needs around it."""
-        first_ping = min([self._safe_ping, *(box.start_ping for box in self.pending)])
+        first_ping = min([safe_ping, *(box.start_ping for box in self.pending)])
         self.window.forget_before(first_ping - self._options.tile_px / self.grid.rows_per_ping)
 
     @property
-    def _safe_ping(self) -> float:
+    def safe_ping(self) -> float:
+        """Nothing that ends before this ping will be seen again by a tile to come."""
         return min(cutter.safe_ping for cutter in self._cutters)
 
     def _is_large(self, box: SeabedBox) -> bool:

@@ -178,7 +178,7 @@ def test_the_report_on_a_file_tells_what_was_covered(monkeypatch: pytest.MonkeyP
     assert (report.pings, report.contacts, report.altitude_source) == (1500, 12, "file")
     assert (report.range_m, report.frequency_khz) == (50.0, 455.0)
     assert [c.identifier for c in result.contacts] == [f"C{n:04d}" for n in range(1, 13)]
-    assert set(result.stage_s) == {"read", "correct", "network", "merge and measure"}
+    assert set(result.stage_s) == {"read", "correct", "network", "wait for network", "merge and measure"}
 
 
 @pytest.mark.parametrize(("offset_deg", "warned"), [(18.0, True), (-3.0, False)])
