@@ -357,6 +357,7 @@ class Ec2Training(pulumi.ComponentResource):
             run_url=f"{bucket}/{self._folder}/{args.run_name}",
             # One process each GPU, where any of the types has several.
             nproc="auto" if any(kind.gpu_count > 1 for kind in args.account.types) else None,
+            cloud="aws",
             log_provider="aws",
             log_group=self._log_group,
             secret_id=None if secret_arn is None else f"aws:{secret_arn}",
