@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pings", type=int, default=24_576, help="length of the short file")
     parser.add_argument("--model", default="shipped")
-    parser.add_argument("--runtime", choices=("torch", "onnx"), default="torch")
+    parser.add_argument("--runtime", choices=("torch", "onnx", "openvino"), default="torch")
     parser.add_argument("--threads", type=int, default=1, help="of one operation")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="batches side by side")
     parser.add_argument("--range-m", type=float, default=75.0)

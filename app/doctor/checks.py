@@ -33,6 +33,7 @@ class Check:
 NEEDED = ("torch", "torchvision", "numpy", "opencv-python", "typer", "pydantic", "fsspec", "pyproj", "jinja2")
 OPTIONAL_PACKAGES = {
     "onnxruntime": "detect --runtime onnx",
+    "openvino": "detect --runtime openvino and auto, on a CPU",
     "tensorboard": "curves of a run",
     "pulumi": "stacks that rent a machine",
     "runpod": "serverless workers on Runpod",
