@@ -102,7 +102,7 @@ def _bucket(places: HostPlaces) -> Sequence[Statement]:
         _allow("ReadDataAndRuns", READ_OBJECT, f"{bucket}/data/*", f"{bucket}/{runs}/*"),
         _allow("WriteRuns", CHANGE_OBJECTS, f"{bucket}/{runs}/*"),
         # All of it, since it is the stack's own: without, S3 answers 403 and not 404 for an object that is not there
-        # (API reference, GetObject), and a run looks for its checkpoint before there is one. By prefix it may still do so.
+        # (API reference, GetObject), and a run looks for its checkpoint before there is one; a prefix might not help.
         _allow("ListOwnBucket", "s3:ListBucket", bucket),
     )
 
