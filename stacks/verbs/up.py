@@ -33,6 +33,7 @@ def up(
     from stacks.engine import engine_variables, run_engine
     from stacks.live import PROJECT
     from stacks.money import money_of
+    from stacks.policy_pack import pack_words
     from stacks.receipts import after_failure
     from stacks.settings import parse_words, read_stack_file
     from stacks.verbs.console import say
@@ -44,6 +45,7 @@ def up(
     if rents:
         target_module(settings.target).refuse_unprepared(settings)
     variables = engine_variables(PROJECT, settings.target, os.environ)
+    rules = pack_words(PROJECT, settings.target)
     if rents:
         _look_at_account(settings.target, stack)
     for line in worst.lines():
@@ -57,7 +59,7 @@ def up(
     # The engine writes them into the stack's file, so that the next up means the same job.
     changes = [word for key, value in parse_words(words).items() for word in ("--config", f"{key}={value}")]
     ask = ["--yes"] if yes else []
-    done = run_engine(PROJECT, ["up", "--stack", stack, *ask, *changes], variables)
+    done = run_engine(PROJECT, ["up", "--stack", stack, *rules, *ask, *changes], variables)
     if done.returncode:
         for line in after_failure(stack, settings.target, "up"):
             say(line)

@@ -13,11 +13,10 @@ import yaml
 from infra.aws.errors import AwsError
 from infra.aws.owned import LEASE, STAMP
 from infra.errors import SettingsError
-from stacks.aws import deploy, program_to_plan
-from stacks.configs import AwsSettings
+from stacks.aws import deploy
 from stacks.mock_run import Declared, declare
-from stacks.settings import parse_settings
 from tests.infra.aws.things import documents
+from tests.stacks.aws_stack import declared, declared_anew, settings
 
 GOLDEN = Path(__file__).with_name("aws_resources.txt")
 UNTAGGED = {
@@ -27,21 +26,6 @@ UNTAGGED = {
     "SecretVersion", "Schedule", "Policy", "aws",
 }  # fmt: skip
 """Types without tags; scaling's Policy and the provider among them."""
-
-
-def settings(tmp_path: Path, **changed: Any) -> AwsSettings:
-    data = tmp_path / "tiles"
-    data.mkdir(exist_ok=True)
-    (data / "one.png").write_bytes(b"x")
-    texts = {"target": "aws", "dataUrl": str(data), "maxUsdPerH": "0.8", "idleMinutes": "30", **changed}
-    found = parse_settings({f"sonarstack:{key}": value for key, value in texts.items()})
-    assert isinstance(found, AwsSettings)
-    return found
-
-
-def declared(tmp_path: Path, **changed: Any) -> dict[str, Declared]:
-    program, _ = program_to_plan(settings(tmp_path, **changed), "night")
-    return {one.name: one for one in declare(program, project="sonarstack", stack="night")}
 
 
 def kinds(found: Mapping[str, Declared], suffix: str) -> list[Declared]:
@@ -55,10 +39,8 @@ def orders_of(found: Mapping[str, Declared]) -> dict[str, Any]:
     return dict(json.loads(gzip.decompress(packed)))
 
 
-def test_the_list_of_resources_is_the_golden_one(tmp_path: Path) -> None:
-    found = declared(
-        tmp_path, notifyUrl="json://host/PLANTED-WORD", budgetEmail="me@example.org", budgetUsd="50"
-    )
+def test_the_list_of_resources_is_the_golden_one() -> None:
+    found = declared(notifyUrl="json://host/PLANTED-WORD", budgetEmail="me@example.org", budgetUsd="50")
     lines = []
     for one in found.values():
         tags = one.inputs.get("tags") or {}
@@ -68,9 +50,9 @@ def test_the_list_of_resources_is_the_golden_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("network", ["cheap", "private"])
-def test_whatever_can_carry_the_stamp_does(tmp_path: Path, network: str) -> None:
+def test_whatever_can_carry_the_stamp_does(network: str) -> None:
     marked_by_provider = {"training-deadline-role", "training-idle-alarm", "training-budget-budget"}
-    for one in declared(tmp_path, network=network).values():
+    for one in declared(network=network).values():
         short = one.token.rsplit(":", 1)[-1]
         if not one.token.startswith("aws:") or short in UNTAGGED or one.name in marked_by_provider:
             continue
@@ -79,22 +61,22 @@ def test_whatever_can_carry_the_stamp_does(tmp_path: Path, network: str) -> None
         assert STAMP in (marks or {}) or short == "LaunchTemplate", one.name
 
 
-def test_the_provider_marks_everything_and_minds_the_account(tmp_path: Path) -> None:
-    provider = declared(tmp_path)["training-aws"]
+def test_the_provider_marks_everything_and_minds_the_account() -> None:
+    provider = declared()["training-aws"]
     assert STAMP in json.dumps(provider.inputs["defaultTags"])
     assert "000000000000" in json.dumps(provider.inputs["allowedAccountIds"])
 
 
-def test_machine_disk_and_group_carry_stamp_and_lease(tmp_path: Path) -> None:
-    found = declared(tmp_path)
+def test_machine_disk_and_group_carry_stamp_and_lease() -> None:
+    found = declared()
     for part in found["training-host-template"].inputs["tagSpecifications"]:
         assert {STAMP, LEASE} <= part["tags"].keys(), part["resourceType"]
     group = found["training-host-group"]
     assert {STAMP, LEASE} <= {tag["key"] for tag in group.inputs["tags"]}
 
 
-def test_the_timer_and_the_data_are_there_before_the_machine(tmp_path: Path) -> None:
-    found = declared(tmp_path)
+def test_the_timer_and_the_data_are_there_before_the_machine() -> None:
+    found = declared()
     before = set(found["training-host-group"].after) | set(found["training-host-template"].after)
     for name in (
         "training-deadline-at",
@@ -106,8 +88,8 @@ def test_the_timer_and_the_data_are_there_before_the_machine(tmp_path: Path) -> 
     assert found["training-host-group"].urn in found["training-run"].after
 
 
-def test_the_timer_aims_at_the_group_by_its_name(tmp_path: Path) -> None:
-    found = declared(tmp_path)
+def test_the_timer_aims_at_the_group_by_its_name() -> None:
+    found = declared()
     name = found["training-host-group"].inputs["name"]
     for schedule in kinds(found, "Schedule"):
         assert json.loads(schedule.inputs["target"]["input"])["AutoScalingGroupName"] == name
@@ -116,24 +98,27 @@ def test_the_timer_aims_at_the_group_by_its_name(tmp_path: Path) -> None:
     assert right["Action"] == "autoscaling:UpdateAutoScalingGroup"
 
 
-def test_another_up_never_rents_again_by_the_group_s_sizes(tmp_path: Path) -> None:
-    assert {"minSize", "maxSize", "desiredCapacity"} <= set(declared(tmp_path)["training-host-group"].ignored)
+def test_another_up_never_rents_again_by_the_group_s_sizes() -> None:
+    assert {"minSize", "maxSize", "desiredCapacity"} <= set(declared()["training-host-group"].ignored)
 
 
 def test_another_job_is_another_group_and_the_same_is_the_same(tmp_path: Path) -> None:
-    first = declared(tmp_path)
-    assert first["training-host-group"].inputs == declared(tmp_path)["training-host-group"].inputs
-    names = {first["training-host-group"].inputs["name"]}
-    names.add(declared(tmp_path, recipe="fine_tune")["training-host-group"].inputs["name"])
-    names.add(declared(tmp_path, rerun="2")["training-host-group"].inputs["name"])
-    (tmp_path / "tiles" / "two.png").write_bytes(b"y")
-    names.add(declared(tmp_path)["training-host-group"].inputs["name"])
+    (tmp_path / "one.png").write_bytes(b"x")
+
+    def group(**changed: str) -> dict[str, Any]:
+        return dict(declared_anew(dataUrl=str(tmp_path), **changed)["training-host-group"].inputs)
+
+    first = group()
+    assert group() == first
+    names = {first["name"], group(recipe="fine_tune")["name"], group(rerun="2")["name"]}
+    (tmp_path / "two.png").write_bytes(b"y")
+    names.add(group()["name"])
     assert len(names) == 4
 
 
 @pytest.mark.parametrize("network", ["cheap", "private"])
-def test_nothing_is_open_and_no_right_is_a_wildcard(tmp_path: Path, network: str) -> None:
-    found = declared(tmp_path, network=network, notifyUrl="json://host/x")
+def test_nothing_is_open_and_no_right_is_a_wildcard(network: str) -> None:
+    found = declared(network=network, notifyUrl="json://host/x")
     for rule in kinds(found, "SecurityGroupIngressRule"):  # the doors let the machine in, and nobody else
         assert rule.inputs["referencedSecurityGroupId"] == "training-network-machine-id"
         assert not rule.inputs.keys() & {"cidrIpv4", "cidrIpv6", "prefixListId"}
@@ -152,16 +137,16 @@ def test_nothing_is_open_and_no_right_is_a_wildcard(tmp_path: Path, network: str
     )
 
 
-def test_every_disk_is_encrypted_by_the_stack_s_key(tmp_path: Path) -> None:
-    found = declared(tmp_path)
+def test_every_disk_is_encrypted_by_the_stack_s_key() -> None:
+    found = declared()
     for mapping in found["training-host-template"].inputs["blockDeviceMappings"]:
         assert mapping["ebs"]["encrypted"] == "true"
         assert mapping["ebs"]["kmsKeyId"]
         assert mapping["ebs"]["volumeType"] == "gp3"
 
 
-def test_no_secret_is_in_any_input_and_the_machine_is_told_where_it_lies(tmp_path: Path) -> None:
-    found = declared(tmp_path, notifyUrl="json://host/PLANTED-WORD")
+def test_no_secret_is_in_any_input_and_the_machine_is_told_where_it_lies() -> None:
+    found = declared(notifyUrl="json://host/PLANTED-WORD")
     assert "PLANTED-WORD" not in json.dumps([dict(one.inputs) for one in found.values()])
     orders = orders_of(found)
     assert "PLANTED-WORD" not in json.dumps(orders)
@@ -169,8 +154,8 @@ def test_no_secret_is_in_any_input_and_the_machine_is_told_where_it_lies(tmp_pat
     assert "SONARSTACK_NOTIFY_URL" not in orders["variables"]
 
 
-def test_the_machine_is_told_the_same_places_as_the_run(tmp_path: Path) -> None:
-    found = declared(tmp_path)
+def test_the_machine_is_told_the_same_places_as_the_run() -> None:
+    found = declared()
     orders, run = orders_of(found), found["training-run"].inputs
     assert orders["variables"]["SONARSTACK_RUN_URL"].endswith(run["runPath"])
     assert orders["keep"][-1].endswith(f"{run['where']['notes']}/{{name}}")
@@ -180,40 +165,39 @@ def test_the_machine_is_told_the_same_places_as_the_run(tmp_path: Path) -> None:
     assert orders["end"][0][6] == found["training-host-group"].inputs["name"]
 
 
-def test_all_gpus_of_a_machine_train(tmp_path: Path) -> None:
-    assert "SONARSTACK_NPROC" not in orders_of(declared(tmp_path))["variables"]
-    many = declared(tmp_path, instanceTypes='["p4d.24xlarge"]', maxUsdPerH="9")
+def test_all_gpus_of_a_machine_train() -> None:
+    assert "SONARSTACK_NPROC" not in orders_of(declared())["variables"]
+    many = declared(instanceTypes='["p4d.24xlarge"]', maxUsdPerH="9")
     assert orders_of(many)["variables"]["SONARSTACK_NPROC"] == "auto"
 
 
-def test_no_input_holds_the_text_of_what_is_not_known_yet(tmp_path: Path) -> None:
-    for one in declared(tmp_path, notifyUrl="json://host/x").values():
+def test_no_input_holds_the_text_of_what_is_not_known_yet() -> None:
+    for one in declared(notifyUrl="json://host/x").values():
         assert "Calling __str__ on an Output" not in json.dumps(dict(one.inputs)), one.name
 
 
-def test_a_bucket_that_is_kept_keeps_its_locks_and_its_key(tmp_path: Path) -> None:
-    kept = [one.name for one in declared(tmp_path).values() if one.retained]
+def test_a_bucket_that_is_kept_keeps_its_locks_and_its_key() -> None:
+    kept = [one.name for one in declared().values() if one.retained]
     assert {
         "training-bucket-bucket",
         "training-bucket-policy",
         "training-key-key",
         "training-bucket-closed",
     } <= set(kept)
-    assert not [one for one in declared(tmp_path, keepBucket="false").values() if one.retained]
+    assert not [one for one in declared(keepBucket="false").values() if one.retained]
 
 
-def test_spot_has_its_limit_and_on_demand_has_none(tmp_path: Path) -> None:
-    spot = declared(tmp_path)["training-host-group"].inputs["mixedInstancesPolicy"]["instancesDistribution"]
+def test_spot_has_its_limit_and_on_demand_has_none() -> None:
+    spot = declared()["training-host-group"].inputs["mixedInstancesPolicy"]["instancesDistribution"]
     assert (spot["spotMaxPrice"], spot["onDemandPercentageAboveBaseCapacity"]) == ("0.8", 0)
-    steady = declared(tmp_path, market="on_demand")["training-host-group"].inputs
+    steady = declared(market="on_demand")["training-host-group"].inputs
     assert (
         steady["mixedInstancesPolicy"]["instancesDistribution"]["onDemandPercentageAboveBaseCapacity"] == 100
     )
 
 
-def test_a_v100_brings_the_image_that_drives_it(tmp_path: Path) -> None:
+def test_a_v100_brings_the_image_that_drives_it() -> None:
     found = declared(
-        tmp_path,
         instanceTypes='["p3.2xlarge"]',
         allowRetired="true",
         ami="ami-0123456789abcdef0",
@@ -242,19 +226,19 @@ def test_a_v100_brings_the_image_that_drives_it(tmp_path: Path) -> None:
         ({"ami": "latest"}, r"ami"),
     ],
 )
-def test_bad_settings_are_told_in_one_line(tmp_path: Path, changed: dict[str, str], said: str) -> None:
+def test_bad_settings_are_told_in_one_line(changed: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        settings(tmp_path, **changed)
+        settings(**changed)
 
 
 def test_up_without_credentials_is_one_line_before_anything_is_declared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    wanted = settings(tmp_path, image="docker.io/me/mine@sha256:0")
+    wanted = settings(image="docker.io/me/mine@sha256:0")
     with pytest.raises(AwsError, match="no AWS credentials"):
         declare(lambda: deploy(wanted, "night"), project="sonarstack", stack="night")
