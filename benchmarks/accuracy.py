@@ -27,6 +27,9 @@ def main() -> None:
         help=f"may be repeated; plain:100 without it. Names: {', '.join(VARIANTS)}",
     )
     parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument(
+        "--only", type=int, action="append", help="these folds alone, to train several side by side"
+    )
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument(
         "--aside", action="store_true", help="train on all folds and score what was kept aside: once"
@@ -39,7 +42,7 @@ def main() -> None:
     plan = plan_device(choose_device("cpu"), threads=options.threads, dtype=options.dtype)
     plan.apply()
     options.results.mkdir(parents=True, exist_ok=True)
-    places = ["aside"] if options.aside else [str(n) for n in range(options.folds)]
+    places = ["aside"] if options.aside else [str(n) for n in options.only or range(options.folds)]
     scored: Scored = {}
     told = []
     for seed in range(options.seeds):

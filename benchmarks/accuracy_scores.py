@@ -17,7 +17,7 @@ from app.dataset.images import read_grey
 from app.dataset.tiles import TileSet
 from app.detector.detections import Detections
 from app.detector.flips import Flip, FlipAveraged
-from app.detector.nms import pairwise_iou, select
+from app.detector.nms import select, vote
 from app.detector.torch_runtime import TorchRuntime
 from app.device.plan import DevicePlan
 from app.evaluation.evaluate import MIN_SCORE
@@ -32,16 +32,8 @@ BASE_AVERAGE, BASE_READING = "ema0.998", "as it is"
 CHUNK = 16
 
 
-def _voted(boxes_N4: Floats, scores_NC: Floats, *, iou: float = 0.5, vote_iou: float = 0.65) -> Detections:
-    """Suppression, then each box that is kept becomes the mean of all that overlap it, weighted by score."""
-    kept = select(boxes_N4, scores_NC, min_score=MIN_SCORE, iou=iou)
-    boxes = kept.boxes_xyxy_px.copy()
-    for index, label in enumerate(kept.labels):
-        near = pairwise_iou(kept.boxes_xyxy_px[index : index + 1], boxes_N4)[0] >= vote_iou
-        weights = scores_NC[near, label][:, None]
-        if weights.sum() > 0:
-            boxes[index] = (boxes_N4[near] * weights).sum(0) / weights.sum()
-    return Detections(boxes_xyxy_px=boxes, scores=kept.scores, labels=kept.labels)
+def _voted(boxes_N4: Floats, scores_NC: Floats) -> Detections:
+    return vote(select(boxes_N4, scores_NC, min_score=MIN_SCORE), boxes_N4, scores_NC)
 
 
 def _suppressed(iou: float) -> Select:

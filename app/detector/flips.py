@@ -1,4 +1,4 @@
-"""Test-time averaging: a tile and its mirror images are looked at, and every cell answers with the mean.
+"""Test-time averaging: a tile and its mirror images are looked at, every cell answers with the mean, boxes vote.
 
 Along track a mirrored tile is another heading, across track the other side; both are as likely as the tile
 itself. Shape suffixes: B batch, H, W pixels, h, w cells, N = h w, C classes.
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.detector.detections import Detections, Runtime
-from app.detector.nms import select
+from app.detector.nms import select, vote
 from app.errors import SettingsError
 
 Flip = Literal["along", "across", "both"]
-FLIPS: tuple[Flip, ...] = ("along",)
+FLIPS: tuple[Flip, ...] = ("along", "across", "both")
 """What `--average-flips` adds to the tile itself; see benchmarks/results/accuracy.md."""
 _AXES: dict[Flip, tuple[int, ...]] = {"along": (1,), "across": (2,), "both": (1, 2)}
 STRIDE_PX = 8
@@ -82,7 +82,10 @@ class FlipAveraged:
         if not len(images_BHW):
             return []
         boxes_BN4, scores_BNC = self.predict(images_BHW)
-        return [select(b, s, min_score=min_score) for b, s in zip(boxes_BN4, scores_BNC, strict=True)]
+        return [
+            vote(select(boxes, scores, min_score=min_score), boxes, scores)
+            for boxes, scores in zip(boxes_BN4, scores_BNC, strict=True)
+        ]
 
 
 def with_flips(runtime: Runtime) -> Runtime:

@@ -3,6 +3,8 @@
 Shape suffixes: N cells, C classes, M candidates.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,6 +79,22 @@ def suppress(
         limit = np.where(labels_M[rest] == labels_M[best], same, other)
         dropped[rest] |= overlap > limit * union
     return np.asarray(kept, dtype=np.int64)
+
+
+def vote(
+    kept: Detections, boxes_N4: NDArray[np.float32], scores_NC: NDArray[np.float32], *, iou: float = 0.65
+) -> Detections:
+    """Each box that was kept becomes the mean of all that overlap it by `iou`, weighted by score in its class.
+
+    Source: box voting after Gidaris and Komodakis 2015, "Object detection via a multi-region CNN".
+    """
+    usable = np.isfinite(boxes_N4).all(1) & np.isfinite(scores_NC).all(1)
+    boxes_N4, scores_NC = boxes_N4[usable], scores_NC[usable]
+    near_KN = pairwise_iou(kept.boxes_xyxy_px, boxes_N4) >= iou
+    weights_KN = np.where(near_KN, scores_NC[:, kept.labels].T, 0)
+    total_K1 = weights_KN.sum(1, keepdims=True)
+    voted = np.divide(weights_KN @ boxes_N4, total_K1, out=kept.boxes_xyxy_px.copy(), where=total_K1 > 0)
+    return replace(kept, boxes_xyxy_px=voted)
 
 
 def pairwise_iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -24,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 AverageFlips = Annotated[
     bool,
     typer.Option(
-        "--average-flips", help="Look at each tile's mirror images too: surer, and slower by as many."
+        "--average-flips", help="Look at each tile's three mirror images too: surer, and four times slower."
     ),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without the files that have a defect.")]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from app.detector.nms import MOST_CANDIDATES, pairwise_iou, select, suppress
+from app.detector.nms import MOST_CANDIDATES, pairwise_iou, select, suppress, vote
 
 A, A_SHIFTED, B = (0, 0, 40, 40), (4, 0, 44, 40), (100, 100, 120, 140)
 
@@ -103,3 +103,25 @@ def test_candidates_are_limited_to_the_best() -> None:
 def test_iou_of_pairs() -> None:
     table = pairwise_iou(boxes(A, (0, 0, 0, 0)), boxes(A, (0, 0, 20, 40), B))
     assert table == pytest.approx(np.array([[1.0, 0.5, 0.0], [0.0, 0.0, 0.0]]))
+
+
+def test_boxes_vote_by_score_within_their_class() -> None:
+    given = boxes(A, A_SHIFTED, B, (0, 0, 40, 10))
+    given_scores = scores((0.75, 0.0), (0.25, 0.5), (0.5, 0.0), (0.7, 0.0))
+    kept = select(given, given_scores, min_score=0.3)
+    voted = vote(kept, given, given_scores)
+    assert voted.scores is kept.scores
+    answers = zip(voted.labels.tolist(), voted.scores.tolist(), voted.boxes_xyxy_px.tolist(), strict=True)
+    assert sorted((label, round(score, 2), box) for label, score, box in answers) == [
+        (0, 0.5, list(B)),
+        (0, 0.7, [0, 0, 40, 10]),
+        (0, 0.75, [1, 0, 41, 40]),
+        (1, 0.5, list(A_SHIFTED)),
+    ]
+
+
+def test_nothing_kept_needs_no_vote_and_broken_boxes_have_none() -> None:
+    given = boxes(A, (np.nan, 0, np.inf, 40))
+    assert len(vote(select(given, scores((0.1,), (0.1,)), min_score=0.5), given, scores((0.1,), (0.1,)))) == 0
+    kept = select(given, scores((0.9,), (0.8,)), min_score=0.5)
+    assert vote(kept, given, scores((0.9,), (0.8,))).boxes_xyxy_px.tolist() == [list(A)]
