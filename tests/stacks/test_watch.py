@@ -313,7 +313,7 @@ def test_several_gpus_and_a_deadline_as_people_read_them() -> None:
         "seconds_to_end": [60.0, 3700.0], "forecast_usd": [0.51, 1.4], "done_in_time": False,
     }  # fmt: skip
     told = dict(cells(rows))
-    assert told["pod"] == "SIMULATED RUNNING, 2 x RTX 4090"
+    assert told["machine"] == "SIMULATED RUNNING, 2 x RTX 4090"
     assert told["GPU"] == "93 %, 88 % busy, 41 %, 40 % of its memory"
     assert told["left"] == "1:00 to 1:01:40, NOT DONE BY THEN: its lease ends first"
     assert told["forecast"] == "$0.51 to $1.40 by then"
