@@ -318,7 +318,7 @@ def test_several_gpus_and_a_deadline_as_people_read_them() -> None:
     assert told["left"] == "1:00 to 1:01:40, NOT DONE BY THEN: its lease ends first"
     assert told["forecast"] == "$0.51 to $1.40 by then"
     assert told["deadline"] == "in 2:13:00, at 2026-11-22 14:00 UTC"
-    assert dict(cells({**rows, "pod_ended": "destroyed"}))["pod"] == "SIMULATED ended: destroyed"
+    assert dict(cells({**rows, "pod_ended": "destroyed"}))["machine"] == "SIMULATED ended: destroyed"
 
 
 LiveRun = live_module.run_status(None, [])
