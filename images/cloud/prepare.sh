@@ -6,7 +6,9 @@
 set -eu
 [ "$#" -eq 1 ] || { echo "prepare: name one folder for the virtual environment" >&2; exit 2; }
 fail() { echo "prepare: $1" >&2; exit 1; }
-[ -f requirements.txt ] && [ -f requirements-cloud.txt ] && [ -f pyproject.toml ] || fail "$(pwd) is not the code's folder; change there first"
+for file in requirements.txt requirements-cloud.txt pyproject.toml; do
+    [ -f "$file" ] || fail "$(pwd) is not the code's folder; change there first"
+done
 venv=$1
 case $venv in /*) ;; *) venv=$(pwd)/$venv ;; esac
 
