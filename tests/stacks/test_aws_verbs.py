@@ -322,10 +322,10 @@ def test_what_a_session_lacks_is_one_line(desk: Desk, monkeypatch: pytest.Monkey
     assert no_machine.stderr == f"error: {GROUP} has no machine now; python -m stacks watch tells why\n"
     monkeypatch.setenv("PATH", str(desk.bin))
     (desk.bin / "session-manager-plugin").unlink()
-    with pytest.raises(SettingsError, match="^install the Session Manager plugin of AWS's command line$"):
+    with pytest.raises(SettingsError, match=r"^install the Session Manager plugin of AWS's command line$"):
         session_words(WHERE, [], None)
     (desk.bin / "aws").unlink()
-    with pytest.raises(SettingsError, match="^install AWS's command line .*; install the Session Manager"):
+    with pytest.raises(SettingsError, match=r"^install AWS's command line .*; install the Session Manager"):
         session_words(WHERE, [], None)
 
 
