@@ -96,12 +96,13 @@ class TileLoader:
         first = number * self._batch_size
         share = (min(first + self._batch_size, len(order)) - first) // self._parts
         places = range(first + self._part * share, first + (self._part + 1) * share)
-        samples = [self._sample(order, epoch, place) for place in places]
-        return Batch(
-            images_B1HW=np.stack([image for image, _, _ in samples])[:, None],
-            boxes=[boxes for _, boxes, _ in samples],
-            labels=[labels for _, _, labels in samples],
-        )
+        images = np.empty((len(places), 1, self._size_px, self._size_px), dtype=np.uint8)
+        boxes, labels = [], []
+        for image_1HW, place in zip(images, places, strict=True):
+            image_1HW[0], boxes_here, labels_here = self._sample(order, epoch, place)
+            boxes.append(boxes_here)
+            labels.append(labels_here)
+        return Batch(images_B1HW=images, boxes=boxes, labels=labels)
 
     def _sample(self, order: NDArray[np.int64], epoch: int, place: int) -> Source:
         source = self._source(int(order[place]))
