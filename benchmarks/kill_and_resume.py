@@ -29,10 +29,12 @@ from app.training.limits import Limits
 from app.training.loop import train
 from app.training.recipe import smoke
 from app.training.run_folder import RunFolder
+from benchmarks.inference import cpu
 
 TILES, SIZE_PX = 24, 64
 LATE_S = 1.0
-"""A checkpoint waits for the step, evaluation or record under way; on a busy machine as long as this."""
+"""A checkpoint waits for the step, evaluation or record under way. On a busy machine they take longer than this: then
+there is a checkpoint after every step, and one step may be lost."""
 SPAWN = multiprocessing.get_context("forkserver")
 
 
@@ -44,6 +46,8 @@ class Trial:
     lost_s: float
     """Most that one kill cost: the run's own time from its newest checkpoint to its last figures."""
     lost_steps: int
+    late: int
+    """Kills that cost more than the interval, the second for the work under way, and more than one step."""
     same: bool
     seconds: float
 
@@ -118,14 +122,36 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def trial(number: int, data: Path, folder: Path, usual_s: float, given: argparse.Namespace) -> Trial:
+def _wait(
+    process: Any, run: Path, rng: random.Random, steps: int, impatient: bool, interval_s: float
+) -> None:
+    """Until the process ends, or, if impatient, until a moment that was drawn: how far the run is by then, and a
+    little more. Drawn in steps, moments are spread over the run however busy the machine is; a run that has no
+    checkpoint yet may be killed in its start.
+    """
+    if not impatient:
+        process.join()
+        return
+    wanted = rng.uniform(-0.2, 1) * steps
+    while process.exitcode is None and wanted > _steps_kept(run):
+        process.join(0.02)
+    process.join(rng.uniform(0, 3 * interval_s))
+
+
+def _steps_kept(run: Path) -> int:
+    """Of the newest checkpoint, whole or not."""
+    names = (path.stem.removeprefix("step-") for path in (run / "checkpoints").glob("step-*.pt"))
+    return max((int(name) for name in names), default=0)
+
+
+def trial(number: int, data: Path, folder: Path, steps: int, given: argparse.Namespace) -> Trial:
     """One run: killed up to `given.kills` times, then left alone."""
     rng = random.Random(given.seed + number)
     run, began = folder / f"run-{number}", time.monotonic()
-    kills, most_s, most_steps = 0, 0.0, 0
+    kills, most_s, most_steps, late = 0, 0.0, 0, 0
     while True:
         process = started(data, run, given)
-        process.join(rng.uniform(0, usual_s) if kills < given.kills else None)
+        _wait(process, run, rng, steps, kills < given.kills, given.interval_s)
         if process.exitcode is not None:
             break
         process.kill()
@@ -133,12 +159,14 @@ def trial(number: int, data: Path, folder: Path, usual_s: float, given: argparse
         kills += 1
         lost_s, lost_steps = lost(run)
         most_s, most_steps = max(most_s, lost_s), max(most_steps, lost_steps)
+        late += lost_s > given.interval_s + LATE_S and lost_steps > 1
     if process.exitcode != 0:
         raise RuntimeError(f"{run} ended with {process.exitcode}; see its error above")
     return Trial(
         kills=kills,
         lost_s=most_s,
         lost_steps=most_steps,
+        late=late,
         same=same(newest(run), newest(folder / "undisturbed")),
         seconds=time.monotonic() - began,
     )
@@ -164,16 +192,18 @@ def main() -> None:
             process.join()
             usual_s = time.monotonic() - began
         final = newest(folder / "undisturbed")
+        load = os.getloadavg()[0]
         if final is None or not same(final, newest(folder / "warm-up")):
             sys.exit("two undisturbed runs differ already")
-        print(f"undisturbed: {final['position']['step']} steps in {usual_s:.1f} s, twice the same weights")
+        steps = final["position"]["step"]
+        print(f"{time.strftime('%Y-%m-%d')}, {cpu()}, load {load:.0f}")
+        print(f"undisturbed: {steps} steps in {usual_s:.1f} s, twice the same weights\n")
         with ThreadPoolExecutor(given.jobs) as pool:
             trials = list(
-                pool.map(lambda n: trial(n, folder / "data", folder, usual_s, given), range(given.runs))
+                pool.map(lambda n: trial(n, folder / "data", folder, steps, given), range(given.runs))
             )
     show(trials, given)
-    limit_s = given.interval_s + LATE_S
-    if not all(t.same and t.lost_s <= limit_s for t in trials):
+    if not all(t.same and not t.late for t in trials):
         sys.exit(1)
 
 
@@ -189,7 +219,8 @@ def show(trials: list[Trial], given: argparse.Namespace) -> None:
         f"\n{sum(t.kills for t in trials)} kills in {len(killed)} of {len(trials)} runs; "
         f"{sum(t.same for t in trials)} of {len(trials)} end bit-equal with the undisturbed run; most lost at one "
         f"kill {max(t.lost_s for t in trials):.2f} s ({max(t.lost_steps for t in trials)} steps), a checkpoint "
-        f"every {given.interval_s} s (allowed: {given.interval_s + LATE_S} s with the step under way)"
+        f"every {given.interval_s} s; kills that cost more than an interval and the step under way: "
+        f"{sum(t.late for t in trials)}"
     )
 
 

@@ -1,9 +1,11 @@
 """The project's own training as a worker of `benchmarks.training`: steps without and with the loader."""
 
 import argparse
+import json
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -17,6 +19,7 @@ from app.device.plan import DevicePlan, plan_device
 from app.training.job import override
 from app.training.recipe import TrainConfig, baseline
 from app.training.session import Session
+from benchmarks.training_profile import grouped_ms, marked
 from benchmarks.turns import serve
 
 LARGE = (8, 256, 40, 40)
@@ -67,6 +70,14 @@ class Steps:
             self.without_loader()
         return float(counter.get_total_flops())
 
+    def profile_ms(self, steps: int) -> dict[str, float]:
+        """Milliseconds a step by what they are for."""
+        session: Any = self.session
+        session.model.loss = marked("loss", session.model.loss)
+        session.average.update = marked("average", session.average.update)
+        session.optimiser.step = marked("optimiser step", session.optimiser.step)
+        return grouped_ms(self.without_loader, steps)
+
     def _step(self, batch: Batch) -> float:
         self.session.step(batch)
         return len(batch.boxes)
@@ -108,8 +119,12 @@ def main() -> None:
     parser.add_argument("--dtype")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int, help="instead of all cores")
+    parser.add_argument("--profile", type=int, default=0, metavar="STEPS", help="only say where they go")
     given = parser.parse_args()
     steps = prepared(given)
+    if given.profile:
+        print(json.dumps(steps.profile_ms(given.profile)))
+        return
     plan = steps.session.plan
     facts = {
         "flops": steps.flops_of_a_step(),

@@ -74,6 +74,8 @@ class Worker:
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
+        while line and not line.startswith("{"):  # what a library says while it is loaded
+            line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(
                 f"{self._process.args!r} ended with {self._process.wait()}; see its errors above"
