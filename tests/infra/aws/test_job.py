@@ -95,7 +95,9 @@ def test_a_group_ended_from_outside_is_lost_work_that_can_be_taken_up(job: Group
     assert "can be taken up" in job.status().reason
 
 
-def test_stop_asks_the_machine_ends_the_group_and_waits_until_it_is_gone(store: S3Store, job: GroupJob) -> None:
+def test_stop_asks_the_machine_ends_the_group_and_waits_until_it_is_gone(
+    store: S3Store, job: GroupJob
+) -> None:
     machine = rent()[0]
     note(store, "started.json", machine=machine)
     status = job.stop(grace_s=0.05)

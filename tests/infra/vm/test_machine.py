@@ -52,7 +52,9 @@ class Bench:
             (programs / name).chmod(0o755)
         self.processes: list[subprocess.Popen[str]] = []
 
-    def start(self, *, lease_s: float = 60.0, on_demand_after: int | None = None, **told: str) -> subprocess.Popen[str]:
+    def start(
+        self, *, lease_s: float = 60.0, on_demand_after: int | None = None, **told: str
+    ) -> subprocess.Popen[str]:
         orders = Orders(
             image="registry/image@sha256:1",
             arguments=("train", "--run", "/runs/x"),
@@ -144,7 +146,9 @@ def test_the_job_is_told_the_hours_that_are_left(bench: Bench) -> None:
     assert told["SONARSTACK_RECIPE"] == "smoke"
     assert 1.99 < float(told["SONARSTACK_MAX_HOURS"]) < 2.0
     assert "docker run --name sonarstack --env-file" in "\n".join(bench.calls)
-    assert any(call.endswith("--gpus all registry/image@sha256:1 train --run /runs/x") for call in bench.calls)
+    assert any(
+        call.endswith("--gpus all registry/image@sha256:1 train --run /runs/x") for call in bench.calls
+    )
 
 
 def test_a_notice_leaves_the_group_to_rent_the_next_machine(bench: Bench) -> None:
