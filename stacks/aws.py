@@ -10,6 +10,7 @@ import pulumi
 
 from infra.aws.describe import describe
 from infra.aws.network_prices import network_usd_per_h
+from infra.aws.places import Places
 from infra.aws.preflight import Account, assumed_account, look_at_account
 from infra.aws.types import variant_of
 from infra.budget import Rates, worst_case
@@ -61,15 +62,18 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
         "training",
         Ec2TrainingArgs(
             account=account,
-            region=settings.region,
-            stack=stack,
-            stamp=mark,
-            run_name=f"run-{settings.rerun}" if settings.rerun else "run",
+            places=Places(
+                account_id=account.account_id,
+                region=settings.region,
+                stack=stack,
+                stamp=mark,
+                run_name=f"run-{settings.rerun}" if settings.rerun else "run",
+                job_digest=_job_digest(settings, data_digest),
+                data_digest=data_digest,
+            ),
             job=settings.job(data=""),
-            job_digest=_job_digest(settings, data_digest),
             project=str(PROJECT),
             data=str(data),
-            data_digest=data_digest,
             home=str(home_of(settings, stack)),
             image=settings.image,
             build_args=settings.image_arguments,
