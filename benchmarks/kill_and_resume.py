@@ -132,7 +132,7 @@ def _wait(
     if not impatient:
         process.join()
         return
-    wanted = rng.uniform(-0.2, 1) * steps
+    wanted = rng.uniform(-0.2, 0.8) * steps
     while process.exitcode is None and wanted > _steps_kept(run):
         process.join(0.02)
     process.join(rng.uniform(0, 3 * interval_s))

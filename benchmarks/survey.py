@@ -45,7 +45,14 @@ class MadeRecording:
             ping_rate_hz=10,
             speed_mps=2.0,
         )
-        bare = replace(plan, targets_per_line=0, ships_per_line=0, aircraft_per_line=0)
+        bare = replace(
+            plan,
+            targets_per_line=0,
+            ships_per_line=0,
+            aircraft_per_line=0,
+            stones_per_line=0,
+            tracks_per_line=0,
+        )
         self._empty, self._with_targets = (simulate_line(p, 0).waterfall for p in (bare, plan))
         self.channel_pairs = (ChannelPair(port=0, starboard=1, frequency_khz=self._empty.frequency_khz),)
 
