@@ -6,10 +6,11 @@ from pathlib import Path
 from app.dataset.read import read_tiles
 from app.device.choice import choose_device
 from app.device.plan import plan_device
+from app.storage import write_json
 from benchmarks.accuracy_folds import make_folds
 from benchmarks.accuracy_run import Run, read_run, train_run
 from benchmarks.accuracy_scores import score_run
-from benchmarks.accuracy_table import Scored, machine_lines, reading_rows, variant_rows
+from benchmarks.accuracy_table import Scored, headlines, machine_lines, reading_rows, variant_rows
 from benchmarks.accuracy_variants import VARIANTS
 
 
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--aside", action="store_true", help="train on all folds and score what was kept aside: once"
     )
+    parser.add_argument("--json", type=Path, help="write the figures of every run and reading to this file")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", help="instead of the device plan's")
     options = parser.parse_args()
@@ -65,6 +67,10 @@ def main() -> None:
                 scored[run] = score_run(run, done["averages"], tiles.subset(split.val), plan)
     for line in (*machine_lines(told), "", *variant_rows(scored), "", *reading_rows(scored)):
         print(line)
+    if options.json is not None:
+        write_json(
+            options.json, [t | {"scores": headlines(s)} for t, s in zip(told, scored.values(), strict=True)]
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The accuracy benchmark's table: mean and spread over folds and seeds, paired differences to the base."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -90,14 +91,26 @@ def _paired(one: Scored, other: Scored, reading: str, other_reading: str, figure
 
 
 def _precision_recall(scored: Scored, reading: str) -> tuple[list[float], list[float]]:
-    """At a confidence that the other folds chose (best F1 there), never the fold that is scored."""
+    """At a confidence that the other folds chose (best F1 there), never the part that is scored."""
     precisions, recalls = [], []
     for run, scores in scored.items():
         others = [s[reading]["best_threshold"] for r, s in scored.items() if r.fold != run.fold]
+        others = others or _thresholds_of_folds(run, reading)
         precision, recall = at_threshold(scores[reading], float(np.mean(others)) if others else 0.5)
         precisions.append(precision)
         recalls.append(recall)
     return precisions, recalls
+
+
+def _thresholds_of_folds(run: Run, reading: str) -> list[float]:
+    """What this variant's finished folds chose; for the part kept aside."""
+    paths = run.results.glob(f"{run.name}-e{run.epochs}-f[0-9]*-s{run.seed}.scores.json")
+    stored = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in paths
+        if path.name[: len(run.stem)] != run.stem
+    ]
+    return [float(scores[reading]["best_threshold"]) for scores in stored if reading in scores]
 
 
 def at_threshold(figures: dict[str, Any], threshold: float) -> tuple[float, float]:
@@ -105,6 +118,14 @@ def at_threshold(figures: dict[str, Any], threshold: float) -> tuple[float, floa
     kept = np.asarray(figures["scores"]) >= threshold
     found = int(np.asarray(figures["hits"], dtype=int)[kept].sum()) if kept.any() else 0
     return found / max(int(kept.sum()), 1), found / max(int(figures["boxes"]), 1)
+
+
+def headlines(scores: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Figures of every reading without the single matches."""
+    return {
+        name: {k: round(figures[k], 4) for k in ("ap50", "ap50_95", "best_threshold")}
+        for name, figures in scores.items()
+    }
 
 
 def machine_lines(told: Iterable[dict[str, Any]]) -> list[str]:

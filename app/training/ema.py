@@ -13,7 +13,8 @@ class AveragedModel(Generic[Model]):
     """Exponential moving average of a model's weights and batch-norm statistics.
 
     The decay grows with the number of updates (1 + n) / (10 + n) up to `decay`, so that the random start is
-    forgotten in a short run too.
+    forgotten in a short run too. It reaches .998 after 4,500 steps: in a shorter run the average is over the last
+    ninth of the steps, whatever `decay` beyond that says.
     """
 
     def __init__(self, model: Model, decay: float) -> None:
