@@ -65,7 +65,7 @@ def test_addresses_that_cannot_be_reached_are_one_note_without_their_secret(
 
 
 def test_a_server_that_never_answers_holds_nobody_up(hook: Hooked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "ANSWER_WITHIN_S", 1.0)
+    monkeypatch.setattr(notify, "ANSWER_WITHIN_S", 3.0)  # a busy machine still reaches the other one
     notes: list[str] = []
     notifier = Notifier(f"{hook.address}/slow/{TOKEN} {hook.address}/fine", note=notes.append)
     started = time.monotonic()
