@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": False,  # other programs use the cores too
         }
-        self._core, self._settings, self._content = openvino.Core(), settings, model.whole
+        self._core, self._settings, self._content = the_core(), settings, model.whole
         try:
             self._graph = self._core.read_model(model.graph)
         except RuntimeError as error:
@@ -120,6 +120,20 @@ class OpenVinoRuntime:
             return fitting, self._compiled[fitting]
 
 
+@cache
+def the_core() -> Any:
+    """OpenVINO's one entry, kept for the life of the process.
+
+    Its CPU plugin gives the thread that loads it another signal stack, and unmaps that with the last Core, whichever
+    thread drops it (sigaltstack read before and after, 2026.4): the next signal to the first thread, such as the
+    SIGTERM that asks for a checkpoint, would then end the process with SIGSEGV.
+
+    Raises:
+        DeviceError: OpenVINO is not installed.
+    """
+    return import_openvino().Core()
+
+
 def import_openvino() -> Any:
     """The library, which only an extra of the project brings.
 
@@ -138,4 +152,4 @@ def import_openvino() -> Any:
 
 def cpu_formats() -> frozenset[str]:
     """What OpenVINO computes in on this CPU, such as FP32, BF16, INT8."""
-    return frozenset(import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return frozenset(the_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -1,5 +1,6 @@
 """The OpenVINO runtime: torch's answers, several threads at once, one line for what is no model."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,3 +81,25 @@ def test_absent_library_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(DeviceError, match=r"OpenVINO is not installed; .*sonarstack\[openvino\]"):
         OpenVinoRuntime(tmp_path / "m.onnx")
+
+
+DROPPED = """
+import faulthandler, gc, os, signal, sys, threading
+from pathlib import Path
+import numpy as np
+from app.detector.openvino_runtime import OpenVinoRuntime
+faulthandler.enable()  # gives the first thread a signal stack, as pytest and many programs do
+kept = [OpenVinoRuntime(Path(sys.argv[1]), threads=1)]
+kept[0].detect(np.zeros((1, 64, 64), np.uint8), min_score=0.5)
+drop = threading.Thread(target=lambda: (kept.clear(), gc.collect()))
+drop.start(); drop.join()
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_is_heard_after_another_thread_dropped_the_runtime(model_file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED, str(model_file)], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
