@@ -1,8 +1,8 @@
 """Survey to contacts in pings/s over any number of pings: `python -m benchmarks.survey [--pings N] [--runtime R]`.
 
 The pings (2 x 1024 samples) are made as they are read and stored nowhere: a simulated line of a few thousand
-pings, repeated with positions that go on; targets lie in one repetition of `--targets-every`, as sparse as on a real
-seabed. Prints rate, stages and memory as the line goes on, the contacts' share of it apart.
+pings, repeated with positions that go on. One repetition of `--targets-every` has targets and all else, the others
+are bare sand, as sparse as on a real seabed. Prints rate, memory and stages; the contacts' share of the memory apart.
 """
 
 import argparse
@@ -47,6 +47,7 @@ class MadeRecording:
         )
         bare = replace(
             plan,
+            bottom="sand",
             targets_per_line=0,
             ships_per_line=0,
             aircraft_per_line=0,

@@ -4,6 +4,7 @@ Source: Jordan et al. 2024, "Muon"; Liu et al. 2025, "Muon is Scalable for LLM T
 Measured on small sonar targets: +.09 to +.10 AP50 against AdamW alone.
 """
 
+import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,6 +34,16 @@ class MuonAdam(Optimizer):
 
     def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
         super().__init__(groups, {"rate": 0.0, "scale": 1.0})
+
+    # torch wraps both so that its compiler leaves them alone, and imports all of it at the first call: 2 s before the
+    # first step. This optimiser is never compiled.
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """See `Optimizer`."""
+        inspect.unwrap(Optimizer.add_param_group)(self, param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """See `Optimizer`."""
+        inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

@@ -18,7 +18,6 @@ from app.config.launch import Launch
 from app.errors import RunError
 from app.exit_codes import ExitCode
 from app.training.notes import Ended, Notes
-from app.training.synced_norm import synced_norms
 
 WAIT_S = 1800.0
 """So long one process waits for another: evaluations and mirrors of one that works are shorter."""
@@ -180,6 +179,9 @@ class ProcessTeam(Team):
 
     def network(self, model: nn.Module, device: torch.device) -> nn.Module:
         """See `Team.network`: gradients are averaged, batch norms count over all processes."""
+        # Late: what it takes from torch's compiler is 2 s of import that a single process does without.
+        from app.training.synced_norm import synced_norms
+
         synced = synced_norms(model, on_accelerator=device.type != "cpu", processes=self.size)
         ids = [device] if device.type != "cpu" else None
         with self._said("the others' networks"):
