@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.detector.detections import Runtime
+from app.device.freed_memory import keep_freed_memory
 from app.errors import SonarFileError
 from app.sonar.recording import Recording, open_recording
 from app.survey.ahead import ahead
@@ -48,6 +49,7 @@ def detect_survey(
     if not files:
         raise SonarFileError("no files to detect in; give at least one .xtf file or image")
     options = options or SurveyOptions()
+    keep_freed_memory()
     clock, started = StageClock(), time.perf_counter()
     contacts: list[Contact] = []
     reports: list[FileReport] = []
