@@ -245,7 +245,8 @@ def test_the_reserve_is_what_checkpoint_and_evaluation_took(
     config = tiny_config(epochs=2, checkpoint_minutes=1e-6)
     train(tiny_job(data, tmp_path / "run", config=config), Silent())
     assert asked[0] == 0.0
-    assert 0.3 < asked[1] < asked[-1]  # the last with an evaluation before it
+    # The last with an evaluation before it; the first checkpoint also imports what writes it.
+    assert 0.3 < min(asked[1:]) < asked[-1]
 
 
 def command(data: Path, run: Path, *words: str) -> list[str]:
