@@ -47,6 +47,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--muon-rate", type=float, default=0.015)
+    parser.add_argument("--size-px", type=int, default=192, help="of a training tile, cut or scaled from 256")
+    parser.add_argument("--sdvd-repeats", type=int, default=REPEATS["sdvd"])
+    parser.add_argument("--start-from", type=Path, help=f"instead of {WEIGHTS} in the work folder")
     options = parser.parse_args()
     parts = {
         name: named(read_tiles(folder)[0], CLASS_NAMES, RENAMED)
@@ -56,11 +59,13 @@ def main() -> None:
             ("simulated", options.work / "simulated"),
         )
     }
-    tiles, split, held_out = _together(parts)
+    repeats = REPEATS | {"sdvd": options.sdvd_repeats}
+    tiles, split, held_out = _together(parts, repeats)
     config = TrainConfig(
         name="shipped",
+        size_px=options.size_px,
         epochs=options.epochs,
-        start_from=str(options.work / WEIGHTS),
+        start_from=str(options.start_from or options.work / WEIGHTS),
         optimiser=OptimiserConfig(muon_rate=options.muon_rate, adam_rate=options.muon_rate / 10),
         # Scored once, at the end: no epoch is chosen on what is kept out.
         evaluate_every=options.epochs,
@@ -76,10 +81,13 @@ def main() -> None:
     )
     progress = Bar("images")
     progress.note(train(job, progress).reason)
-    _ship(options.work, run, tiles, held_out, plan)
+    stage = {"epochs": options.epochs, "size_px": options.size_px, "repeats": repeats}
+    _ship(options.work, run, tiles, held_out, plan, stage)
 
 
-def _together(parts: dict[str, TileSet]) -> tuple[TileSet, Split, dict[str, tuple[int, ...]]]:
+def _together(
+    parts: dict[str, TileSet], repeats: dict[str, int]
+) -> tuple[TileSet, Split, dict[str, tuple[int, ...]]]:
     """One set of all parts; the split of each part, and what is held out of each."""
     tiles: list[LabelledTile] = []
     train_indices: list[int] = []
@@ -89,7 +97,7 @@ def _together(parts: dict[str, TileSet]) -> tuple[TileSet, Split, dict[str, tupl
         offset = len(tiles)
         split = split_by_group(part, val_fraction=0.06 if name == "simulated" else 0.2, seed=0)
         held_out[name] = tuple(offset + i for i in split.val)
-        train_indices += [offset + i for i in split.train] * REPEATS[name]
+        train_indices += [offset + i for i in split.train] * repeats[name]
         val_indices += held_out[name]
         tiles += part.tiles
     together = TileSet(root=Path("/"), class_names=CLASS_NAMES, tiles=tuple(tiles))
@@ -97,7 +105,12 @@ def _together(parts: dict[str, TileSet]) -> tuple[TileSet, Split, dict[str, tupl
 
 
 def _ship(
-    work: Path, run: RunFolder, tiles: TileSet, held_out: dict[str, tuple[int, ...]], plan: DevicePlan
+    work: Path,
+    run: RunFolder,
+    tiles: TileSet,
+    held_out: dict[str, tuple[int, ...]],
+    plan: DevicePlan,
+    stage: dict[str, object],
 ) -> None:
     new, _ = read_model(run.best_model)
     old, _ = read_model(SHIPPED)
@@ -108,7 +121,7 @@ def _ship(
     write_json(
         work / "figures.json",
         {
-            "epochs": run.read_record()["config"]["epochs"],
+            "stage": stage,
             "tiles": {name: len(indices) for name, indices in held_out.items()},
             "parts": {
                 which: {

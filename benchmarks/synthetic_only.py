@@ -37,6 +37,12 @@ def main() -> None:
     parser.add_argument(
         "--start-from", help="weights of an earlier run of this, also of simulated tiles only"
     )
+    parser.add_argument("--seen-before", type=int, default=0, help="tiles that those weights have seen")
+    parser.add_argument(
+        "--only",
+        choices=CLASS_NAMES,
+        help="a network for this class alone: tiles with it and empty ones; scored where it occurs",
+    )
     options = parser.parse_args()
     simulated, made_s = options.work / "simulated", 0.0
     if not simulated.is_dir():
@@ -45,6 +51,8 @@ def main() -> None:
         made_s = time.perf_counter() - started
     plan = one_thread()
     tiles, _ = read_tiles(simulated)
+    if options.only is not None:
+        tiles = named(tiles, (options.only,), {})
     config = TrainConfig(
         name="synthetic", epochs=options.epochs, seed=options.seed, start_from=options.start_from
     )
@@ -52,13 +60,17 @@ def main() -> None:
     keep(model, options.work / WEIGHTS, "simulated tiles only")
     runtime = TorchRuntime(model, plan=plan, name="synthetic")
     line: dict[str, object] = {
+        "network": "three classes" if options.only is None else f"{options.only} only",
         "tiles": len(tiles),
+        "tiles_seen": len(tiles) * options.epochs + options.seen_before,
         "epochs": options.epochs,
         "made_s": round(made_s, 1),
         "train_s": round(seconds, 1),
     }
     for part in ("sdvd", "wrecks"):
-        truth = named(read_tiles(options.data / part)[0], CLASS_NAMES, RENAMED)
+        truth = named(read_tiles(options.data / part)[0], tiles.class_names, RENAMED)
+        if not any(len(tile.labels) for tile in truth.tiles):
+            continue
         scores, _ = evaluate_model(runtime, truth, size_px=256)
         line[part] = {
             name: {k: round(float(v), 3) for k, v in figures.items()}
