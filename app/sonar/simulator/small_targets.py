@@ -102,10 +102,13 @@ def dummy(rng: np.random.Generator, length_m: float) -> Shape:
     return replace(shape, reflectivity_VU=np.where(relief > 0, 3 * echo, 1).astype(np.float32))
 
 
-def draw_target(rng: np.random.Generator, longest_m: tuple[float, float] = (0.4, 2.5)) -> Shape:
-    """A small target of random kind and size, sometimes partly buried, never wholly."""
+def draw_target(
+    rng: np.random.Generator, longest_m: tuple[float, float] = (0.4, 2.5), *, dummies: float = 0.1
+) -> Shape:
+    """A small target of random kind and size, sometimes partly buried, never wholly; `dummies` is their share."""
     size_m = float(rng.uniform(*longest_m))
-    kind = rng.choice(6, p=(0.1, 0.17, 0.11, 0.08, 0.14, 0.4))
+    others = (1 - dummies) * np.array((0.15, 0.3, 0.2, 0.1, 0.25))
+    kind = rng.choice(6, p=(*others, dummies))
     if kind == 0:
         shape = sphere(float(np.clip(size_m * 0.6, 0.4, 1.2)))
     elif kind == 1:

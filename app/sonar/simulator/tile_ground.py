@@ -24,12 +24,13 @@ def draw_objects(rng: np.random.Generator, label: str | None, size_px: int) -> t
     if label is None:
         return float(np.exp(rng.uniform(np.log(0.05), np.log(0.5)))), []
     if label == TARGET:
-        shapes = [draw_target(rng) for _ in range(rng.choice((1, 2, 3), p=(0.72, 0.2, 0.08)))]
+        shapes = [draw_target(rng, dummies=0.4) for _ in range(rng.choice((1, 2, 3), p=(0.72, 0.2, 0.08)))]
         longest_m = max(max(shape.extent_m()) for shape in shapes)
         # High frequencies resolve centimetres: a body of 1.8 m fills 30 to 75 px of real tiles (10th to 90th
-        # percentile). What is smaller than 16 px cannot be told from a stone or a shell by its form: a network
-        # that was shown such targets found one in every bright spot.
-        span_px = size_px * float(np.exp(rng.uniform(np.log(0.065), np.log(0.38))))
+        # percentile). Whole surveys are looked through at 8 to 25 cm a pixel, where targets are 5 to 30 px: a third
+        # is that small. More of them and every bright spot is taken for one; without them none is found.
+        least, most = (0.028, 0.11) if rng.random() < 0.35 else (0.065, 0.38)
+        span_px = size_px * float(np.exp(rng.uniform(np.log(least), np.log(most))))
         return float(np.clip(longest_m / span_px, 0.012, 0.3)), shapes
     # Published pictures of wrecks are cut around them (median box 102 px of 256 for ships, 150 for aircraft).
     least, most = (0.2, 1.2) if label == SHIP else (0.35, 1.15)
