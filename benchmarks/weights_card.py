@@ -61,7 +61,8 @@ First simulated tiles alone, from random weights (12,000 tiles seen); then all t
 {chr(10).join(_stage_rows(stages))}
 
 Split by recording minute, scene and near copy: {held} tiles
-were kept out, and no group is on both sides. Each stage ends with the running average after its last step: no epoch was chosen. The tiles kept out were scored after each stage,
+were kept out, and no group is on both sides. Each stage ends with the running average after its last step: no epoch
+was chosen. The tiles kept out were scored after each stage,
 and training went on until both real sets were better than with the weights before ("before" below: same groups, same
 program; their epoch had been chosen on these tiles). So the figures flatter a little.
 
