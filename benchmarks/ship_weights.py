@@ -2,7 +2,8 @@
 
 First `python -m benchmarks.synthetic_only --data DIR --work DIR` on simulated tiles alone; this goes on from there
 with simulated tiles, the small-target set and the wrecks together. Scored on groups that training never saw; the
-present weights are only replaced where both real sets say so.
+present weights are only replaced with --ship, and where both real sets say so: first see with `python -m app demo` that
+the new ones find a survey's small targets too.
 """
 
 import argparse
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--muon-rate", type=float, default=0.015)
     parser.add_argument("--size-px", type=int, default=192, help="of a training tile, cut or scaled from 256")
     parser.add_argument("--sdvd-repeats", type=int, default=REPEATS["sdvd"])
+    parser.add_argument("--ship", action="store_true", help="replace the shipped weights if these are better")
     parser.add_argument("--start-from", type=Path, help=f"instead of {WEIGHTS} in the work folder")
     options = parser.parse_args()
     parts = {
@@ -82,7 +84,8 @@ def main() -> None:
     progress = Bar("images")
     progress.note(train(job, progress).reason)
     stage = {"epochs": options.epochs, "size_px": options.size_px, "repeats": repeats}
-    _ship(options.work, run, tiles, held_out, plan, stage)
+    if _better(options.work, run, tiles, held_out, plan, stage) and options.ship:
+        _replace(options.work)
 
 
 def _together(
@@ -104,14 +107,15 @@ def _together(
     return together, Split(train=tuple(train_indices), val=tuple(val_indices)), held_out
 
 
-def _ship(
+def _better(
     work: Path,
     run: RunFolder,
     tiles: TileSet,
     held_out: dict[str, tuple[int, ...]],
     plan: DevicePlan,
     stage: dict[str, object],
-) -> None:
+) -> bool:
+    """Score new and shipped weights, write figures and model files; whether the new ones win on both real sets."""
     new, _ = read_model(run.best_model)
     old, _ = read_model(SHIPPED)
     scores = {which: _scored(model, tiles, held_out, plan) for which, model in (("new", new), ("old", old))}
@@ -147,16 +151,19 @@ def _ship(
     with atomic_write(pt) as stream:
         write_model(stream, new, card, half=True)
     print(pt.stat().st_size, export_onnx(new, onnx, card=card, half=True).as_dict())
-    if all(scores["new"][name].ap50 > scores["old"][name].ap50 for name in REAL):
-        for made in (pt, onnx):
-            beside = SHIPPED.parent / f".{made.name}"
-            shutil.copy(made, beside)
-            beside.replace(SHIPPED.parent / made.name)
-        print("the shipped weights are replaced; python -m benchmarks.weights_card writes their card")
-    else:
-        print(
-            f"not better on both of {', '.join(REAL)}: the shipped weights stay; the new ones lie in {work}"
-        )
+    better = all(scores["new"][name].ap50 > scores["old"][name].ap50 for name in REAL)
+    print(
+        f"{'better' if better else 'not better'} on both of {', '.join(REAL)}; the new weights lie in {work}"
+    )
+    return better
+
+
+def _replace(work: Path) -> None:
+    for name in (SHIPPED.name, SHIPPED.with_suffix(".onnx").name):
+        beside = SHIPPED.parent / f".{name}"
+        shutil.copy(work / name, beside)
+        beside.replace(SHIPPED.parent / name)
+    print("the shipped weights are replaced; python -m benchmarks.weights_card writes their card")
 
 
 def _scored(
