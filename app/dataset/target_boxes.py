@@ -13,7 +13,7 @@ DEFAULT_SIZE_M = 2.0
 """Side of a target whose size is not given."""
 LEAST_SIDE_PX = 4.0
 """A box is at least so large: positions are not better than that."""
-SHADOW_SHARE, SHADOW_LIMIT_M = 0.5, 6.0
+SHADOW_SHARE, SHADOW_LIMIT_M = 0.15, 6.0
 """A small target's box takes in its shadow up to this share of its longer side; that of an object longer than
 the limit holds the hull alone, whose shadow may be several times its size. So simulated tiles are labelled too."""
 SEEN_ALONG_M = 5.0
