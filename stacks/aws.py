@@ -17,7 +17,7 @@ from infra.budget import Rates, worst_case
 from infra.errors import SettingsError
 from infra.hosts.tree import local_tree, tree_digest
 from infra.naming import stamp
-from infra.runpod.training import CODE_EXCLUDES
+from infra.project_code import CODE_EXCLUDES
 from stacks.configs import AwsSettings
 from stacks.run_home import PROJECT, data_folder, home_of
 

@@ -15,13 +15,14 @@ from infra.budget import Rates, worst_case
 from infra.errors import RegistryError, SettingsError
 from infra.hosts.tree import local_tree, tree_digest
 from infra.naming import stamp
+from infra.project_code import CODE_EXCLUDES
 from infra.registry import labels_of
 from infra.runpod.account import account_address
 from infra.runpod.describe import describe
 from infra.runpod.reader import USD as LOOK_USD
 from infra.runpod.spec import PodSpec
 from infra.runpod.storage_prices import DISK_USD_PER_GB_MONTH, VOLUME_USD_PER_GB_MONTH
-from infra.runpod.training import CODE_EXCLUDES, LATE, PodTraining, PodTrainingArgs, Registry
+from infra.runpod.training import LATE, PodTraining, PodTrainingArgs, Registry
 from infra.seam_label import check_seam
 from infra.specs import TrainingJob
 from stacks.configs import RunpodSettings

@@ -6,17 +6,11 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from infra.naming import resource_name
+from infra.project_code import CODE_EXCLUDES
 from infra.provider.resources import TrainingRun, Upload
 from infra.runpod.resources import NetworkVolume, Pod, PodReady, RegistryCredential
 from infra.runpod.spec import PodSpec
 from infra.specs import TrainingJob
-
-CODE_EXCLUDES = (
-    ".git", ".venv", ".pulumi", ".pulumi-passphrase", "Pulumi.*.yaml", "runs", "demo-out", "tiles", "tests",
-    "benchmarks", "infra", "stacks", "docs", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis",
-)  # fmt: skip
-"""Not needed there; the first five would carry history, state or secrets."""
-
 
 LATE = ("SONARSTACK_MAX_HOURS", "SONARSTACK_PRICE_USD_PER_H", "SONARSTACK_SPENT_USD")
 
