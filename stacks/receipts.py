@@ -8,6 +8,7 @@ import yaml
 from infra.errors import InfraError
 from infra.hosts.keys import forget_key
 from infra.naming import stamp
+from infra.reaping import left_of
 from infra.receipt import Left, Receipt, keep_receipt
 from stacks.clouds import RENTS, RentedCloud, cloud_of
 from stacks.run_home import PROJECT
@@ -51,18 +52,7 @@ def what_bills(stack: str, target: str) -> list[Left]:
         InfraError: the provider cannot be asked.
     """
     found = cloud_of(target, stack).look(stamp_of(stack))
-    return [
-        Left(
-            kind=one.kind,
-            name=one.name,
-            id=one.id,
-            usd_per_h=one.usd_per_h,
-            until=one.lease_until,
-            reason=one.reason,
-        )
-        for one in found
-        if one.bills
-    ]
+    return [left_of(one) for one in found if one.bills]
 
 
 def after_failure(stack: str, target: str, verb: str) -> list[str]:

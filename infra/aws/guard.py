@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.agent import DIMENSION, GPU_BUSY
 from infra.aws.group import end_request, group_arn
+from infra.aws.owned import STAMP
+from infra.aws.policies import RESIZE, document, trust_document
 
 END_CALL = "arn:aws:scheduler:::aws-sdk:autoscaling:updateAutoScalingGroup"
 """EventBridge Scheduler's universal target. Source: scheduler user guide, `using universal targets`."""
@@ -35,17 +38,20 @@ class Deadline(pulumi.ComponentResource):
     def __init__(self, name: str, args: DeadlineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:aws:Deadline", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        group = group_arn(args.account_id, args.region, args.group)
         role = aws.iam.Role(
             f"{name}-role",
             description="Ends one group of machines, and may do nothing else",
-            assume_role_policy=pulumi.Output.json_dumps(_trust(args.account_id)),
+            assume_role_policy=trust_document(
+                "scheduler.amazonaws.com", {"StringEquals": {"aws:SourceAccount": args.account_id}}
+            ),
             permissions_boundary=args.boundary_arn,
             opts=child,
         )
         right = aws.iam.RolePolicy(
             f"{name}-right",
             role=role.name,
-            policy=pulumi.Output.json_dumps(end_policy(group_arn(args.account_id, args.region, args.group))),
+            policy=document({"Effect": "Allow", "Action": RESIZE, "Resource": group}),
             opts=child,
         )
         until = pulumi.Output.from_input(args.lease_until).apply(lambda text: text.removesuffix("Z"))
@@ -68,26 +74,6 @@ class Deadline(pulumi.ComponentResource):
         schedule("at", until.apply(lambda text: f"at({text})"), None)
         schedule("again", "rate(15 minutes)", args.lease_until)
         self.register_outputs({})
-
-
-def _trust(account_id: str) -> dict[str, object]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "scheduler.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
-            }
-        ],
-    }
-
-
-def end_policy(group: str) -> dict[str, object]:
-    """The one right it takes to end a group."""
-    statement = {"Effect": "Allow", "Action": "autoscaling:UpdateAutoScalingGroup", "Resource": group}
-    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,8 +112,8 @@ class IdleAlarm(pulumi.ComponentResource):
                 "The GPU of {0} has done nothing for {1} minutes", args.group, f"{args.idle_minutes:g}"
             ),
             namespace=args.namespace,
-            metric_name="nvidia_smi_utilization_gpu",
-            dimensions={"AutoScalingGroupName": args.group},
+            metric_name=GPU_BUSY,
+            dimensions={DIMENSION: args.group},
             statistic="Maximum",
             period=ALARM_MINUTES * 60,
             evaluation_periods=max(1, math.ceil(args.idle_minutes / ALARM_MINUTES)),
@@ -167,9 +153,7 @@ class MonthlyBudget(pulumi.ComponentResource):
             limit_amount=f"{args.limit_usd:.2f}",
             limit_unit="USD",
             cost_filters=[
-                aws.budgets.BudgetCostFilterArgs(
-                    name="TagKeyValue", values=[f"user:sonarstack:stamp${args.stamp}"]
-                )
+                aws.budgets.BudgetCostFilterArgs(name="TagKeyValue", values=[f"user:{STAMP}${args.stamp}"])
             ],
             notifications=[
                 aws.budgets.BudgetNotificationArgs(

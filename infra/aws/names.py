@@ -50,3 +50,8 @@ def role_arn(account_id: str, region: str, stamp: str) -> str:
 def repository_name(stamp: str) -> str:
     """Image repository."""
     return resource_name(CLOUD, stamp, "image")
+
+
+def account_name(account_id: str, region: str) -> str:
+    """An account at one place, as the journal names it."""
+    return f"aws:{account_id}:{region}"

@@ -11,6 +11,7 @@ from infra.aws.owned import OwnedGroup, OwnedMachine, owned_groups, owned_machin
 from infra.aws.refusal import asked
 from infra.errors import InfraError
 from infra.journal import Journal, Lease
+from infra.reaping import Reaped
 
 Action = Literal["end", "keep", "warn", "settle"]
 
@@ -52,15 +53,6 @@ class Finding:
             "lease_until": until,
             "reason": self.reason,
         }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reaped:
-    """What came of a finding that asked for something."""
-
-    finding: Finding
-    error: str = ""
-    """Empty when it was done."""
 
 
 def plan_reaping(
@@ -113,7 +105,9 @@ def look(
     )
 
 
-def reap(findings: Sequence[Finding], account: str, *, journal: Journal | None = None) -> Iterator[Reaped]:
+def reap(
+    findings: Sequence[Finding], account: str, *, journal: Journal | None = None
+) -> Iterator[Reaped[Finding]]:
     """Do what findings ask for, one after the other; an error of one is told and the next is done."""
     journal = journal or Journal()
     for one in findings:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from infra.aws.account import client, explained
 from infra.aws.errors import AwsError
+from infra.aws.names import account_name
 from infra.aws.owned import STAMP, arns_of_kind, owned_arns, owned_billing_parts
-from infra.aws.reaper import Finding, look, reap
+from infra.aws.reaper import look, reap
 from infra.ended import ended_of, ended_since
 from infra.journal import Journal
+from infra.reaping import left_of
 from infra.receipt import Left, Receipt, last_clean
 
 BILLS_GO_BACK_DAYS = 30
@@ -39,7 +41,7 @@ def receipt_of(
         AwsError: AWS cannot be asked, so that nothing may be said of it.
     """
     journal = journal or Journal()
-    account = account_of(account_id, region)
+    account = account_name(account_id, region)
     found = look(region, account, stamp=stamp, journal=journal)
     list(reap([one for one in found if one.action == "settle"], account, journal=journal))
     living = [one for one in found if one.bills]
@@ -65,7 +67,7 @@ def receipt_of(
         at=datetime.now(UTC).replace(microsecond=0),
         ended=tuple(ended_of(lease, billed if n == 0 else None) for n, lease in enumerate(ended)),
         left=(
-            *(_machine_left(one) for one in living),
+            *(left_of(one) for one in living),
             *(_thing_left("ec2", name) for name in billing),
             *(_thing_left(service, name) for service, name in rest),
         ),
@@ -78,11 +80,6 @@ def receipt_of(
     )
 
 
-def account_of(account_id: str, region: str) -> str:
-    """As the journal names it."""
-    return f"aws:{account_id}:{region}"
-
-
 def _sort(arns: Sequence[str], *, keep_bucket: bool) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     kept, lagging, rest = [], [], []
     for service, name in arns_of_kind(arns):
@@ -93,17 +90,6 @@ def _sort(arns: Sequence[str], *, keep_bucket: bool) -> tuple[list[str], list[st
         else:
             rest.append((service, name))
     return kept, lagging, rest
-
-
-def _machine_left(one: Finding) -> Left:
-    return Left(
-        kind=one.kind,
-        name=one.name,
-        id=one.id,
-        usd_per_h=one.usd_per_h,
-        until=one.lease_until,
-        reason=one.reason,
-    )
 
 
 def _thing_left(service: str, name: str) -> Left:

@@ -13,9 +13,10 @@ from infra.aws.identity import HostRole, HostRoleArgs
 from infra.aws.image import PushedImage, PushedImageArgs
 from infra.aws.keys import Key, KeyArgs
 from infra.aws.logs import Logs, LogsArgs
-from infra.aws.names import flow_log_group_name, repository_name, role_arn, role_name
+from infra.aws.names import account_name, flow_log_group_name, repository_name, role_arn, role_name
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.network_prices import Profile
+from infra.aws.owned import LEASE
 from infra.aws.places import Places
 from infra.aws.preflight import Account
 from infra.aws.registry import ImageRepository, ImageRepositoryArgs
@@ -270,7 +271,7 @@ class Ec2Training(pulumi.ComponentResource):
         return Lease(
             f"{self._name}-lease",
             cloud="aws",
-            account=f"aws:{self._places.account_id}:{self._places.region}",
+            account=account_name(self._places.account_id, self._places.region),
             lease_name=self._places.group,
             stamp=self._places.stamp,
             run=self._places.run_name,
@@ -308,7 +309,7 @@ class Ec2Training(pulumi.ComponentResource):
         marks: dict[str, pulumi.Input[str]] = {
             **self._marks,
             **tags("aws", stamp=self._places.stamp, lease_until=None, extra={"run": self._places.run_name}),
-            "sonarstack:lease-until": lease.lease_until,
+            LEASE: lease.lease_until,
         }
         return Host(
             f"{self._name}-host",

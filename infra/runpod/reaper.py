@@ -4,23 +4,14 @@ One by one and by id; each end is proven, and an error of one never keeps the ne
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from infra.reaping import Reaped
 from infra.runpod.errors import CancelledError, RunpodError
 from infra.runpod.guard import GONE, Action, Finding, plan_reaping
 from infra.runpod.rent import Renter
 
 LOOKS, LOOK_PAUSE_S = 5, 2.0
 """A pod whose end was asked for may be there a little longer (an assumption)."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reaped:
-    """What came of a finding that asked for something."""
-
-    finding: Finding
-    error: str = ""
-    """Empty when it was done."""
 
 
 def look(renter: Renter, *, stamp: str | None = None, remove_volumes: bool = False) -> list[Finding]:
@@ -35,7 +26,7 @@ def look(renter: Renter, *, stamp: str | None = None, remove_volumes: bool = Fal
     return plan_reaping(pods, volumes, leases, renter.now(), stamp=stamp, remove_volumes=remove_volumes)
 
 
-def reap(renter: Renter, findings: Sequence[Finding]) -> Iterator[Reaped]:
+def reap(renter: Renter, findings: Sequence[Finding]) -> Iterator[Reaped[Finding]]:
     """Do what findings ask for, one after the other; an error of one is told and the next is done.
 
     Raises:

@@ -3,9 +3,10 @@
 from infra.budget import HOURS_A_MONTH
 from infra.ended import ended_of, ended_since
 from infra.journal import Lease
-from infra.receipt import Ended, Left, Receipt, last_clean
+from infra.reaping import left_of
+from infra.receipt import Ended, Receipt, last_clean
 from infra.runpod.errors import CancelledError, RunpodError
-from infra.runpod.guard import Finding, plan_reaping
+from infra.runpod.guard import plan_reaping
 from infra.runpod.reaper import reap
 from infra.runpod.rent import Renter
 from infra.runpod.storage_prices import DISK_USD_PER_GB_MONTH
@@ -40,25 +41,13 @@ def receipt_of(renter: Renter, *, stack: str, stamp: str, worst_case_usd: float 
         stamp=stamp,
         at=renter.now(),
         ended=tuple(_ended(lease, bill) for lease, bill in zip(ended, bills, strict=True)),
-        left=tuple(left(one) for one in ours if one.stamp == stamp),
+        left=tuple(left_of(one) for one in ours if one.stamp == stamp),
         listed={
             "pods": (sum(one.kind != "volume" and bool(one.id) for one in ours), len(pods)),
             "volumes": (sum(one.kind == "volume" for one in ours), len(volumes)),
         },
         worst_case_usd=worst_case_usd,
         notes=tuple(dict.fromkeys(notes)),
-    )
-
-
-def left(one: Finding) -> Left:
-    """A finding as a receipt has it."""
-    return Left(
-        kind=one.kind,
-        name=one.name,
-        id=one.id,
-        usd_per_h=one.usd_per_h,
-        until=one.lease_until,
-        reason=one.reason,
     )
 
 

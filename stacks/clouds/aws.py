@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Self
 
 from infra.aws.account import client, who_am_i
-from infra.aws.reaper import Finding, Reaped, look, reap
-from infra.aws.receipt import account_of, receipt_of
+from infra.aws.names import account_name
+from infra.aws.reaper import Finding, look, reap
+from infra.aws.receipt import receipt_of
+from infra.reaping import Reaped
 from infra.receipt import Receipt
 from stacks.run_home import PROJECT
 
@@ -43,13 +45,13 @@ class AwsCloud:
     @property
     def address(self) -> str:
         """See `RentedCloud.address`."""
-        return account_of(self._account_id, self._region)
+        return account_name(self._account_id, self._region)
 
     def look(self, stamp: str | None = None, *, remove_volumes: bool = False) -> list[Finding]:
         """See `RentedCloud.look`; there are no volumes that outlive a machine."""
         return look(self._region, self.address, stamp=stamp)
 
-    def reap(self, findings: Sequence[Finding]) -> Iterator[Reaped]:
+    def reap(self, findings: Sequence[Finding]) -> Iterator[Reaped[Finding]]:
         """See `RentedCloud.reap`."""
         return reap(findings, self.address)
 

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from infra.reaping import Reaped
 from infra.receipt import Receipt
 from infra.runpod.account import account_address, open_account
 from infra.runpod.guard import Finding
 from infra.runpod.leftovers import end_empty_volumes
-from infra.runpod.reaper import Reaped, look, reap
+from infra.runpod.reaper import look, reap
 from infra.runpod.receipt import receipt_of
 
 
@@ -29,7 +30,7 @@ class RunpodCloud:
             self.simulated = renter.client.simulated
         return found
 
-    def reap(self, findings: Sequence[Finding]) -> Iterator[Reaped]:
+    def reap(self, findings: Sequence[Finding]) -> Iterator[Reaped[Finding]]:
         """See `RentedCloud.reap`."""
         with open_account() as renter:
             yield from reap(renter, findings)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from infra.aws.account import client
+from infra.aws.names import account_name
 from infra.aws.owned import LEASE, STAMP
-from infra.aws.receipt import account_of
 from infra.aws.s3_store import S3Store
 from infra.errors import SettingsError
 from infra.jobs.job import JobStatus
@@ -37,7 +37,7 @@ from tests.stacks.test_rented_verbs import PROJECT, PULUMI
 __all__ = ["aws", "moto_address"]
 MARK = stamp_of("aws")
 GROUP = f"{MARK}-host-1234abcd"
-ACCOUNT = account_of("123456789012", REGION)
+ACCOUNT = account_name("123456789012", REGION)
 WHERE = {
     **PLACE, "kind": "group", "group": GROUP, "owner": MARK, "notes": NOTES, "logGroup": "/l", "logStream": "s",
 }  # fmt: skip

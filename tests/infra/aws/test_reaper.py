@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from infra.aws.account import client
+from infra.aws.names import account_name
 from infra.aws.owned import LEASE, STAMP, OwnedGroup, OwnedMachine, owned_groups, owned_machines
 from infra.aws.reaper import look, plan_reaping, reap
-from infra.aws.receipt import account_of, receipt_of
+from infra.aws.receipt import receipt_of
 from infra.journal import Journal, Lease
 from tests.infra.aws_server import REGION
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LATE, EARLY = NOW - timedelta(minutes=1), NOW + timedelta(hours=1)
-ACCOUNT = account_of("123456789012", REGION)
+ACCOUNT = account_name("123456789012", REGION)
 AMI = "ami-12c6146b"  # one of moto's own
 
 
