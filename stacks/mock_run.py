@@ -12,6 +12,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.stack import run_pulumi_func
 
 from stacks.mock_aws import aws_answers
+from stacks.mock_azure import azure_answers, azure_id
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 Pulumi's own mark of special values, no secret
 SHOWN_SECRET = "[secret]"  # noqa: S105
@@ -57,8 +58,12 @@ class _Answers(Mocks):
         }
         if args.typ.startswith("aws:"):
             made[args.typ] = aws_answers(args.typ, args.name, args.inputs)
+        name = f"{args.name}-id"
+        if args.typ.startswith("azure-native:"):
+            name = azure_id(args.typ, args.name, args.inputs)
+            made[args.typ] = azure_answers(args.typ, args.name, args.inputs)
         # An output that a mock does not give vanishes silently from whatever takes it as an input.
-        return f"{args.name}-id", {"name": args.name, **args.inputs, **made.get(args.typ, {})}
+        return name, {"name": args.name, **args.inputs, **made.get(args.typ, {})}
 
 
 class _Recorder(MockMonitor):
