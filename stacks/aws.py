@@ -1,10 +1,6 @@
 """The AWS target: a GPU machine of EC2 in a network of its own, what goes there, and what ends it."""
 
-import hashlib
-import json
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pulumi
 
@@ -14,11 +10,16 @@ from infra.aws.places import Places
 from infra.aws.preflight import Account, assumed_account, look_at_account
 from infra.aws.types import variant_of
 from infra.budget import Rates, worst_case
-from infra.errors import SettingsError
-from infra.hosts.tree import local_tree, tree_digest
 from infra.naming import stamp
-from infra.project_code import CODE_EXCLUDES
 from stacks.configs import AwsSettings
+from stacks.machine_job import (
+    digest_of_data,
+    digest_of_job,
+    plannable,
+    refuse_unprepared,
+    run_name,
+    secrets_of,
+)
 from stacks.run_home import PROJECT, data_folder, home_of
 
 __all__ = ["deploy", "describe", "program_to_plan", "rates", "refuse_unprepared"]
@@ -57,7 +58,7 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
         )  # fmt: skip
     for line in () if quiet else (*account.notes, *_warnings(settings)):
         pulumi.log.info(line)
-    data_digest = tree_digest(local_tree(data))[:12]
+    data_digest = digest_of_data(settings)
     training = Ec2Training(
         "training",
         Ec2TrainingArgs(
@@ -67,8 +68,8 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
                 region=settings.region,
                 stack=stack,
                 stamp=mark,
-                run_name=f"run-{settings.rerun}" if settings.rerun else "run",
-                job_digest=_job_digest(settings, data_digest),
+                run_name=run_name(settings),
+                job_digest=digest_of_job(settings, data_digest),
                 data_digest=data_digest,
             ),
             job=settings.job(data=""),
@@ -85,7 +86,7 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
             keep_bucket=settings.keep_bucket,
             log_days=settings.log_days,
             budget=settings.budget,
-            secrets=_secrets(settings),
+            secrets=secrets_of(settings),
             wait=settings.wait,
             trigger=settings.rerun,
         ),
@@ -102,40 +103,6 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
     pulumi.export("leaseUntil", training.lease_until)
     pulumi.export("ssh", f"python -m stacks ssh {stack}")
     pulumi.export("worstCaseUsd", round(worst_case(rates(settings), settings.limits()).capped_lease_usd, 2))
-
-
-def _job_digest(settings: AwsSettings, data_digest: str) -> str:
-    """Another text for another job: code, data, settings of the job, image."""
-    job = settings.job(data="")
-    parts = [
-        tree_digest(local_tree(PROJECT, CODE_EXCLUDES)), data_digest, sorted(job.variables().items()),
-        settings.train_arguments, settings.rerun, settings.image, sorted(settings.image_arguments.items()),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _secrets(settings: AwsSettings) -> pulumi.Output[str] | None:
-    if settings.notify_url is None:
-        return None
-    return pulumi.Output.secret(json.dumps({"SONARSTACK_NOTIFY_URL": settings.notify_url}))
-
-
-def refuse_unprepared(settings: AwsSettings) -> None:
-    """What would fail only after something is made.
-
-    Raises:
-        SettingsError: no data here, or no Docker to build the image with.
-    """
-    data_folder(settings)
-    if (
-        settings.image is None
-        and shutil.which("docker") is None
-        and not Path("/var/run/docker.sock").exists()
-    ):
-        raise SettingsError(
-            "the image is built here and pushed to the stack's repository, which needs Docker; start it, or name an "
-            "image of your own in sonarstack:image"
-        )
 
 
 def _warnings(settings: AwsSettings) -> list[str]:
@@ -157,14 +124,7 @@ def _warnings(settings: AwsSettings) -> list[str]:
 
 def program_to_plan(settings: AwsSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
     """The program for a look at it without account, and what `up` would refuse on this machine as it is now."""
-    warnings = [f"no account was asked: three zones of {settings.region} are assumed, and every quota"]
-    try:
-        refuse_unprepared(settings)
-    except SettingsError as error:
-        warnings.append(f"up would refuse: {error}")
-    try:
-        data_folder(settings)
-    except SettingsError:
-        settings = settings.model_copy(update={"data_url": "app/config/environments"})
+    settings, refusals = plannable(settings)
     account = assumed_account(settings.region, settings.zones, settings.types)
-    return lambda: deploy(settings, stack, account, quiet=True), [*warnings, *_warnings(settings)]
+    warnings = [f"no account was asked: three zones of {settings.region} are assumed, and every quota"]
+    return lambda: deploy(settings, stack, account, quiet=True), [*warnings, *refusals, *_warnings(settings)]

@@ -1,0 +1,82 @@
+"""What a job on a cloud's virtual machine needs from here: its data, its image's builder, its mark, its secrets."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import TypeVar
+
+import pulumi
+
+from infra.errors import SettingsError
+from infra.hosts.tree import local_tree, tree_digest
+from infra.project_code import CODE_EXCLUDES
+from stacks.configs.virtual_machine import VirtualMachineSettings
+from stacks.run_home import PROJECT, data_folder
+
+S = TypeVar("S", bound=VirtualMachineSettings)
+
+
+def refuse_unprepared(settings: VirtualMachineSettings) -> None:
+    """What would fail only after something is made.
+
+    Raises:
+        SettingsError: no data here, or no Docker to build the image with.
+    """
+    data_folder(settings)
+    if (
+        settings.image is None
+        and shutil.which("docker") is None
+        and not Path("/var/run/docker.sock").exists()
+    ):
+        raise SettingsError(
+            "the image is built here and pushed to the stack's repository, which needs Docker; start it, or name an "
+            "image of your own in sonarstack:image"
+        )
+
+
+def digest_of_data(settings: VirtualMachineSettings) -> str:
+    """Of the tiles here: other data lies elsewhere.
+
+    Raises:
+        SettingsError: there are none.
+    """
+    data = data_folder(settings)
+    assert data is not None, "the settings refuse an address"
+    return tree_digest(local_tree(data))[:12]
+
+
+def digest_of_job(settings: VirtualMachineSettings, data_digest: str) -> str:
+    """Another text for another job: code, data, settings of the job, image."""
+    job = settings.job(data="")
+    parts = [
+        tree_digest(local_tree(PROJECT, CODE_EXCLUDES)), data_digest, sorted(job.variables().items()),
+        settings.train_arguments, settings.rerun, settings.image, sorted(settings.image_arguments.items()),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def run_name(settings: VirtualMachineSettings) -> str:
+    """Of the folder that the run lies in."""
+    return f"run-{settings.rerun}" if settings.rerun else "run"
+
+
+def secrets_of(settings: VirtualMachineSettings) -> pulumi.Output[str] | None:
+    """JSON of names and values for the cloud's store of secrets; None for none."""
+    if settings.notify_url is None:
+        return None
+    return pulumi.Output.secret(json.dumps({"SONARSTACK_NOTIFY_URL": settings.notify_url}))
+
+
+def plannable(settings: S) -> tuple[S, list[str]]:
+    """Settings for a look from any machine, and what `up` would refuse on this one as it is now."""
+    warnings = []
+    try:
+        refuse_unprepared(settings)
+    except SettingsError as error:
+        warnings.append(f"up would refuse: {error}")
+    try:
+        data_folder(settings)
+    except SettingsError:
+        settings = settings.model_copy(update={"data_url": "app/config/environments"})
+    return settings, warnings
