@@ -39,8 +39,11 @@ VARIABLES = {
     "SONARSTACK_SECRET_ID": "cloud.secret_id",
     "SONARSTACK_NOTIFY_URL": "cloud.notify_url",
 }
-FOREIGN_VARIABLES = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "cloud.metadata_url"}
-"""Of programs that run here too, under their own names."""
+FOREIGN_VARIABLES = {
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT": "cloud.metadata_url",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST": "cloud.metadata_url",
+}
+"""Of programs that run here too, under their own names: boto3's and azure-identity's."""
 OTHER_VARIABLES = ("SONARSTACK_SEAM", "SONARSTACK_ENVIRONMENT", "SONARSTACK_TEST_DATA", SEAL_KEY)
 """Ours too, but not settings; the last one is a secret, read by app/secrets.py alone."""
 

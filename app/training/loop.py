@@ -21,11 +21,12 @@ from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.storage import atomic_write
 from app.telemetry.gpu_meter import GpuMeter
+from app.telemetry.interruption_notices.notice import NoticeSource
 from app.telemetry.notify import Notifier
 from app.telemetry.progress import Progress, Silent
 from app.training.limits import Interruption, Limits, catch_interruption
 from app.training.notices import Notices
-from app.training.provider_notices import Look, watch_notices
+from app.training.provider_notices import watch_notices
 from app.training.recipe import TrainConfig
 from app.training.run_folder import RunFolder
 from app.training.session import Session
@@ -54,7 +55,7 @@ class TrainJob:
     notifier: Notifier | None = None
     probe: GpuProbe | None = None
     """Stands in for the driver's; None looks for one."""
-    provider_notices: Look | None = None
+    provider_notices: NoticeSource | None = None
     """Asks the cloud whether it is about to take this machine; None asks nobody."""
     started_s: float = field(default_factory=time.monotonic)
     """Since when hours and dollars count, by the monotonic clock."""

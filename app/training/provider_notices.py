@@ -4,31 +4,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from app.exit_codes import ExitCode
-from app.telemetry.interruption_notices.notice import Notice
+from app.telemetry.interruption_notices.notice import Notice, NoticeSource
 from app.telemetry.interruption_notices.watch import NoticeWatch
 from app.training.limits import Interruption
 
-Look = Callable[[], tuple[Notice, ...]]
 
-
-def notices_of(provider: str, metadata_url: str | None) -> Look | None:
+def notices_of(provider: str, metadata_url: str | None) -> NoticeSource | None:
     """Who is asked on a machine of this cloud; None where it gives no notice, or none that we know."""
     if provider == "aws":
         from app.telemetry.interruption_notices.aws import SpotNotices
 
-        return SpotNotices(metadata_url).look
+        return SpotNotices(metadata_url)
+    if provider == "azure":
+        from app.telemetry.interruption_notices.azure import ScheduledEvents
+
+        return ScheduledEvents(metadata_url)
     return None
 
 
 @contextmanager
 def watch_notices(
-    look: Look | None, interruption: Interruption, *, note: Callable[[str], None]
+    source: NoticeSource | None, interruption: Interruption, *, note: Callable[[str], None]
 ) -> Iterator[None]:
-    """Hear the cloud while the training runs; without `look` nobody is asked.
+    """Hear the cloud while the training runs; without `source` nobody is asked.
 
     A notice of the end asks for one, with a checkpoint, at the next step; a warning only asks for a checkpoint.
     """
-    if look is None:
+    if source is None:
         yield
         return
 
@@ -39,5 +41,5 @@ def watch_notices(
         else:
             interruption.wants_checkpoint = True
 
-    with NoticeWatch(look, tell=tell, note=note):
+    with NoticeWatch(source, tell=tell, note=note):
         yield

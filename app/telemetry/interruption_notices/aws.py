@@ -4,38 +4,34 @@ Source: EC2 User Guide, "Spot Instance interruption notices" and "EC2 instance r
 paths answer 404 until there is something to tell, and AWS advises to ask every five seconds. Tokens: "Use IMDSv2".
 """
 
-import http.client
 import json
 import urllib.error
-import urllib.request
 from typing import Any
 
+from app.telemetry.interruption_notices.metadata import MetadataAddress
 from app.telemetry.interruption_notices.notice import Notice
 
-ADDRESS = "http://169.254.169.254"
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 a path
 ACTION_PATH = "/latest/meta-data/spot/instance-action"
 REBALANCE_PATH = "/latest/meta-data/events/recommendations/rebalance"
 TOKEN_S = 21600
-TIMEOUT_S = 2.0
 
 
 class SpotNotices:
     """Asks EC2's metadata address, by IMDSv2 alone."""
 
+    every_s = 5.0
+    """As AWS advises; two minutes are left from the notice on."""
+    silent_s = 60.0
+
     def __init__(self, address: str | None = None) -> None:
         """`address` instead of EC2's own, such as `http://[fd00:ec2::254]`."""
-        self.address = (address or ADDRESS).rstrip("/")
+        self._metadata = MetadataAddress(address)
+        self.address = self._metadata.address
         self._token: str | None = None
-        # Proxies are for the world outside; the machine's own address is asked directly.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def look(self) -> tuple[Notice, ...]:
-        """What is told now; empty almost always.
-
-        Raises:
-            OSError: the address does not answer, or not as EC2 does.
-        """
+        """See `NoticeSource.look`."""
         notices = []
         action = self._get(ACTION_PATH)
         if action is not None:
@@ -53,7 +49,8 @@ class SpotNotices:
         """The document there; None where there is none yet."""
         for fresh in (False, True):
             try:
-                text = self._ask("GET", path, {"X-aws-ec2-metadata-token": self._token_text(fresh=fresh)})
+                token = self._token_text(fresh=fresh)
+                text = self._metadata.ask(path, {"X-aws-ec2-metadata-token": token})
             except urllib.error.HTTPError as error:
                 if error.code == 404:
                     return None
@@ -65,16 +62,9 @@ class SpotNotices:
 
     def _token_text(self, *, fresh: bool) -> str:
         if self._token is None or fresh:
-            self._token = self._ask("PUT", TOKEN_PATH, {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_S)})
+            headers = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_S)}
+            self._token = self._metadata.ask(TOKEN_PATH, headers, method="PUT")
         return self._token
-
-    def _ask(self, method: str, path: str, headers: dict[str, str]) -> str:
-        request = urllib.request.Request(self.address + path, method=method, headers=headers)  # noqa: S310 http alone
-        try:
-            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                return str(answer.read().decode(errors="replace"))
-        except http.client.HTTPException as error:
-            raise OSError(f"{type(error).__name__} from {self.address}") from error
 
 
 def _document(text: str) -> dict[str, Any]:

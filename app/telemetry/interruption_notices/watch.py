@@ -1,37 +1,32 @@
 """A thread that asks for a cloud's notices beside a training."""
 
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 from types import TracebackType
 
-from app.telemetry.interruption_notices.notice import Notice
-
-EVERY_S = 5.0
-"""As AWS advises; two minutes are left from the notice on."""
-SILENT_LOOKS = 12
-"""A minute without an answer is worth a note: then nothing will be heard in time."""
+from app.telemetry.interruption_notices.notice import Notice, NoticeSource
 
 
 class NoticeWatch:
-    """Looks every five seconds until it is left; tells each notice once."""
+    """Looks as often as the cloud advises until it is left; tells each notice once."""
 
     def __init__(
         self,
-        look: Callable[[], tuple[Notice, ...]],
+        source: NoticeSource,
         *,
         tell: Callable[[Notice], None],
         note: Callable[[str], None],
-        every_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
-            look: raises OSError where the cloud does not answer.
             tell: hears of each new notice, in this thread.
         """
-        self._look, self._tell, self._note = look, tell, note
-        self._every_s = EVERY_S if every_s is None else every_s
-        self._told: set[bool] = set()
-        self._silent = 0
+        self._source, self._tell, self._note, self._clock = source, tell, note, clock
+        self._told: set[tuple[bool, str]] = set()
+        self._answered_s = clock()
+        self._silence_noted = False
         self._over = Event()
         self._thread = Thread(target=self._watch, name="interruption-notices", daemon=True)
 
@@ -48,23 +43,23 @@ class NoticeWatch:
     def _watch(self) -> None:
         while True:
             self.look()
-            if self._over.wait(self._every_s):
+            if self._over.wait(self._source.every_s):
                 return
 
     def look(self) -> None:
         """Look once."""
         try:
-            notices = self._look()
+            notices = self._source.look()
         except OSError as error:
-            self._silent += 1
-            if self._silent == SILENT_LOOKS:
+            if not self._silence_noted and self._clock() - self._answered_s >= self._source.silent_s:
+                self._silence_noted = True
                 self._note(
                     f"warning: the machine's metadata address does not answer ({error}): an interruption would come "
-                    "without notice; let containers reach it (hop limit 2)"
+                    "without notice; let containers reach it (on AWS a hop limit of 2)"
                 )
             return
-        self._silent = 0
+        self._answered_s, self._silence_noted = self._clock(), False
         for notice in notices:
-            if notice.ends not in self._told:
-                self._told.add(notice.ends)
+            if (notice.ends, notice.about) not in self._told:
+                self._told.add((notice.ends, notice.about))
                 self._tell(notice)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-import app.telemetry.interruption_notices.watch as watch
 from app.exit_codes import ExitCode
 from app.telemetry.interruption_notices.aws import SpotNotices
+from app.telemetry.interruption_notices.azure import ScheduledEvents
 from app.telemetry.interruption_notices.notice import Notice
 from app.telemetry.progress import Silent
 from app.training.loop import TrainJob, train
@@ -27,18 +27,20 @@ def job_told(tmp_path: Path, told: list[Notice]) -> TrainJob:
     """A job of three epochs whose cloud says something once the first one is done."""
     config = tiny_config(epochs=3, evaluate_every=100)
     job = tiny_job(write_squares(tmp_path / "data"), tmp_path / "run", config=config)
-    metrics = tmp_path / "run" / "metrics.jsonl"
-
-    def look() -> tuple[Notice, ...]:
-        begun = metrics.is_file() and '"kind": "step"' in metrics.read_text()
-        return tuple(told) if begun else ()
-
-    return replace(job, provider_notices=look)
+    return replace(job, provider_notices=Told(tmp_path / "run" / "metrics.jsonl", told))
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "EVERY_S", 0.01)
+class Told:
+    """A cloud that is asked often."""
+
+    every_s, silent_s = 0.01, 60.0
+
+    def __init__(self, metrics: Path, told: list[Notice]) -> None:
+        self.metrics, self.told = metrics, told
+
+    def look(self) -> tuple[Notice, ...]:
+        begun = self.metrics.is_file() and '"kind": "step"' in self.metrics.read_text()
+        return tuple(self.told) if begun else ()
 
 
 def checkpoints(job: TrainJob, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -74,13 +76,26 @@ def test_a_warning_is_one_checkpoint_at_once_and_the_training_goes_on(
     assert STEPS_AN_EPOCH <= early < last == 3 * STEPS_AN_EPOCH
 
 
-@pytest.mark.parametrize("provider", ["local", "gcp", "azure"])
+@pytest.mark.parametrize("provider", ["local", "gcp"])
 def test_no_cloud_is_asked_that_gives_no_notice(provider: str) -> None:
     assert notices_of(provider, None) is None
 
 
-def test_aws_is_asked_where_the_settings_say() -> None:
-    look = notices_of("aws", "http://127.0.0.1:9")
-    assert look is not None
-    assert isinstance(look.__self__, SpotNotices)  # type: ignore[attr-defined]
-    assert look.__self__.address == "http://127.0.0.1:9"  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    ("provider", "kind", "own"),
+    [
+        ("aws", SpotNotices, "http://169.254.169.254"),
+        ("azure", ScheduledEvents, "http://169.254.169.254"),
+    ],
+)
+def test_each_cloud_is_asked_where_the_settings_say(
+    provider: str, kind: type[SpotNotices | ScheduledEvents], own: str
+) -> None:
+    told, usual = notices_of(provider, "http://127.0.0.1:9"), notices_of(provider, None)
+    assert isinstance(told, kind)
+    assert isinstance(usual, kind)
+    assert (told.address, usual.address) == ("http://127.0.0.1:9", own)
+
+
+def test_of_thirty_seconds_little_goes_by_unheard() -> None:
+    assert (ScheduledEvents.every_s, SpotNotices.every_s) == (1.0, 5.0)

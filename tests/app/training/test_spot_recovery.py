@@ -31,7 +31,10 @@ PROJECT = Path(__file__).parents[3]
 BUCKET = "sonarstack-test"
 EPOCHS, STEPS_AN_EPOCH = 2, 32
 # The program itself, asking more often than every five seconds, so that the test is short.
-PROGRAM = "import app.telemetry.interruption_notices.watch as w; w.EVERY_S = 0.05; import app.__main__ as m; m.main()"
+PROGRAM = (
+    "from app.telemetry.interruption_notices.aws import SpotNotices as n; n.every_s = 0.05; "
+    "import app.__main__ as m; m.main()"
+)
 
 
 class Machine:

@@ -1,11 +1,12 @@
 """EC2's metadata address on loopback: tokens as IMDSv2 wants them, and notices when the test says so."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.app.served import served
 
 
 class Metadata(ThreadingHTTPServer):
@@ -67,12 +68,5 @@ class Answer(BaseHTTPRequestHandler):
 
 @contextmanager
 def metadata_server() -> Iterator[Metadata]:
-    server = Metadata()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with served(Metadata()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
