@@ -12,6 +12,12 @@ def describe(token: str, inputs: Mapping[str, Any]) -> Facts:
     return tell(inputs) if tell else []
 
 
+def _leftovers(_: Mapping[str, Any]) -> Facts:
+    return [
+        "bills nothing; destroy ends with it what an `up` that was killed rented and the state never knew of"
+    ]
+
+
 def _volume(inputs: Mapping[str, Any]) -> Facts:
     centers = ", ".join(inputs.get("dataCenters") or []) or "any data centre"
     return [
@@ -68,6 +74,7 @@ def _run(inputs: Mapping[str, Any]) -> Facts:
 
 
 _TELLERS = {
+    "sonarstack:index:Leftovers": _leftovers,
     "sonarstack:index:NetworkVolume": _volume,
     "sonarstack:index:Pod": _pod,
     "sonarstack:index:PodReady": _ready,

@@ -9,6 +9,14 @@ import pulumi
 from infra.runpod.spec import PodSpec, spec_inputs
 
 
+class Leftovers(pulumi.CustomResource):
+    """Comes before all that is rented and ends after it: what an `up` that was killed left goes with it."""
+
+    def __init__(self, name: str, *, stamp: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`stamp` is the stack's."""
+        _declare(self, "Leftovers", name, {"stamp": stamp}, (), opts)
+
+
 class NetworkVolume(pulumi.CustomResource):
     """Storage that outlives pods, in the data centre where the wish is met most cheaply."""
 

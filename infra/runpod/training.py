@@ -8,7 +8,7 @@ import pulumi
 from infra.naming import resource_name
 from infra.project_code import CODE_EXCLUDES
 from infra.provider.resources import TrainingRun, Upload
-from infra.runpod.resources import NetworkVolume, Pod, PodReady, RegistryCredential
+from infra.runpod.resources import Leftovers, NetworkVolume, Pod, PodReady, RegistryCredential
 from infra.runpod.spec import PodSpec
 from infra.specs import TrainingJob
 
@@ -61,8 +61,9 @@ class PodTraining(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PodTrainingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:runpod:PodTraining", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         spec = args.spec
+        leftovers = Leftovers(f"{name}-leftovers", stamp=spec.stamp, opts=pulumi.ResourceOptions(parent=self))
+        child = pulumi.ResourceOptions(parent=self, depends_on=[leftovers])
         volume = None
         if args.volume_gib:
             volume = NetworkVolume(
@@ -83,7 +84,7 @@ class PodTraining(pulumi.ComponentResource):
                 opts=child,
             )
         # What outlives a pod is still there while the next one is made: the old pod goes first.
-        first = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
+        first = pulumi.ResourceOptions(parent=self, depends_on=[leftovers], delete_before_replace=True)
         self.pod = Pod(
             f"{name}-pod",
             spec=spec if volume is not None else replace(spec, data_centers=args.data_centers),

@@ -7,7 +7,7 @@ from infra.reaping import Reaped
 from infra.receipt import Receipt
 from infra.runpod.account import account_address, open_account
 from infra.runpod.guard import Finding
-from infra.runpod.leftovers import end_empty_volumes
+from infra.runpod.leftovers import end_leftovers
 from infra.runpod.reaper import look, reap
 from infra.runpod.receipt import receipt_of
 
@@ -43,7 +43,7 @@ class RunpodCloud:
     def end_leftovers(self, stamp: str) -> list[str]:
         """See `RentedCloud.end_leftovers`."""
         with open_account() as renter:
-            return end_empty_volumes(renter, stamp)
+            return end_leftovers(renter, stamp)
 
 
 def has_key() -> bool:

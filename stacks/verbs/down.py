@@ -56,7 +56,7 @@ def down(
     if settings.target in RENTS:
         for name in cloud_of(settings.target, stack).end_leftovers(stamp_of(stack)):
             if not as_json:
-                say(f"ended: {name}, left empty by an `up` that was killed")
+                say(f"ended: {name}, left by an `up` that was killed")
         receipt = _receipt(stack, settings, home, as_json=as_json)
     if as_json:
         say_json(

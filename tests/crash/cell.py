@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.crash.beginnings import Beginnings
-from tests.crash.promises import at_once, reaped, removed, settled, would_be_reaped
+from tests.crash.promises import at_once, reaped, settled, would_be_reaped
 from tests.crash.proxy import Step
 from tests.crash.scenarios import BrokenError, Crash, Scenario, Stack, Then, host_died, settings_of, the_night
 from tests.crash.ways import Way
@@ -67,9 +67,6 @@ def _play(stack: Stack, scenario: Scenario, crash: Crash, step: Step | None) -> 
         ground.write_settings(**settings_of(scenario, wait=False))
     text = _mended(stack, scenario, crash.then)
     given_up = crash.then == "destroy"
-    if given_up and ground.simulator.simulation.state.volumes:
-        _hold(removed(ground))
-        text += ", volume by reap"
     wanted = None if given_up else scenario.gpu_pods
     torn = given_up and scenario.before is host_died
     _hold([*settled(ground, gpu_pods=wanted, torn=torn), *at_once(ground)])

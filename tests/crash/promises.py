@@ -8,14 +8,12 @@ from typing import Any
 
 from infra.errors import RunHomeError
 from infra.journal import Journal
-from infra.naming import stamp
 from infra.runpod.client import RunpodClient
 from infra.runpod.guard import Finding, plan_reaping
 from infra.runpod.reaper import look, reap
 from infra.runpod.rent import Renter
 from infra.runs.manifest import differences
-from stacks.without_engine.verbs import PROJECT_NAME
-from tests.crash.ground import STACK, Ground
+from tests.crash.ground import Ground
 from tests.crash.job import CHECKPOINT_STEPS
 
 BEYOND_ANY_LEASE = timedelta(hours=1)
@@ -25,19 +23,11 @@ NOISE_S = 0.01
 
 def reaped(ground: Ground) -> list[str]:
     """`reap` when all leases are over: what it does not end is named."""
-    return _reap(ground) + list(_left(ground, volumes=False))
-
-
-def removed(ground: Ground) -> list[str]:
-    """`reap --volumes --stack`, for a volume of which no state knows: nobody but its user says that it may go."""
-    return _reap(ground, stamp=stamp(PROJECT_NAME, STACK), remove_volumes=True)
-
-
-def _reap(ground: Ground, **wanted: Any) -> list[str]:
     with RunpodClient(ground.simulator.key, ground.proxy.address) as client:
         later = datetime.now(UTC) + BEYOND_ANY_LEASE
         renter = Renter(client, Journal(ground.leases), sleep=lambda _: None, now=lambda: later)
-        return [one.error for one in reap(renter, look(renter, **wanted)) if one.error]
+        failed = [one.error for one in reap(renter, look(renter)) if one.error]
+    return failed + list(_left(ground, volumes=False))
 
 
 def would_be_reaped(ground: Ground) -> Iterator[str]:

@@ -27,6 +27,7 @@ def beginnings(tmp_path_factory):
 @pytest.mark.parametrize(
     ("scenario", "at", "then", "outcome"),
     [
+        (UP, "POST /v2/network-volumes", "destroy", "ok ended"),
         (UP, "POST /v2/pods", "again", "ok adopted"),
         (UP, "POST /v2/pods", "destroy", "ok ended"),
         (HOST_DIED, "POST /v2/pods 2", "again", "ok adopted"),

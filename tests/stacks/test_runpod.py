@@ -43,7 +43,7 @@ def stack(tmp_path, monkeypatch):
 def test_everything_hangs_under_one_component_and_carries_the_stamp(stack) -> None:
     made = stack()
     assert [one.token.rsplit(":", 1)[-1] for one in made.values()] == [
-        "PodTraining", "NetworkVolume", "Pod", "PodReady", "Upload", "Upload", "TrainingRun",
+        "PodTraining", "Leftovers", "NetworkVolume", "Pod", "PodReady", "Upload", "Upload", "TrainingRun",
     ]  # fmt: skip
     root = made["training"].urn
     assert all(one.parent == root for one in made.values() if one.name != "training")

@@ -3,6 +3,7 @@
 from infra.provider.table import Table
 from infra.provider.tables.built_image import BuiltImageTable
 from infra.provider.tables.lease import LeaseTable
+from infra.provider.tables.leftovers import LeftoversTable
 from infra.provider.tables.local_process import LocalProcessTable
 from infra.provider.tables.network_volume import NetworkVolumeTable
 from infra.provider.tables.pod import PodTable
@@ -17,6 +18,7 @@ TABLES: tuple[Table, ...] = (
     TrainingRunTable(),
     BuiltImageTable(),
     LeaseTable(),
+    LeftoversTable(),
     NetworkVolumeTable(),
     RegistryCredentialTable(),
     PodTable(),

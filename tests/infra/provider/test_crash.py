@@ -29,6 +29,7 @@ def beginnings(tmp_path_factory):
     ("scenario", "call", "when", "then", "outcome"),
     [
         (UP, "POST /v2/network-volumes", "after", "reap", "ok nothing billed"),
+        (UP, "POST /v2/network-volumes", "after", "destroy", "ok ended"),
         (UP, "POST /v2/pods", "before", "again", "ok rented"),
         (UP, "POST /v2/pods", "after", "again", "ok adopted"),
         (UP, "POST /v2/pods", "after", "reap", "ok reaped"),

@@ -302,6 +302,20 @@ def test_a_volume_lies_where_the_gpu_is_and_never_moves(plugin, service) -> None
     assert not service.meter()["volumes_usd_per_h"]
 
 
+def test_what_a_killed_up_left_goes_with_the_last_resource_and_else_nobody_is_asked(
+    plugin, service, tmp_path
+) -> None:
+    made = create(plugin, "Leftovers", {"stamp": "sonarstack-t-000000"})
+    delete(plugin, "Leftovers", made.id, {"stamp": made.id}, {})
+    assert service.requests() == []
+    create(plugin, "NetworkVolume", volume())  # and the engine never heard of it
+    delete(plugin, "Leftovers", made.id, {"stamp": made.id}, {})
+    assert not service.meter()["volumes_usd_per_h"]
+    asked = len(service.requests())
+    delete(plugin, "Leftovers", made.id, {"stamp": made.id}, {})
+    assert len(service.requests()) == asked
+
+
 def test_a_registrys_password_is_secret_in_and_never_out(plugin, tmp_path) -> None:
     inputs = {"name": "r", "username": "me", "password": "hush-hush-hush"}
     made = create(plugin, "RegistryCredential", inputs, secrets=["password"])

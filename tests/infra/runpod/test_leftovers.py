@@ -1,4 +1,4 @@
-"""An empty volume that no state knows of is ended; one that a pod was ready on is not touched."""
+"""What no state knows of is ended: pods that were never ready, volumes without one; others are not touched."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,9 +6,10 @@ import pytest
 
 from infra.journal import Journal, Lease
 from infra.runpod.client import RunpodClient
-from infra.runpod.leftovers import end_empty_volumes
+from infra.runpod.leftovers import end_leftovers
 from infra.runpod.rent import Renter
 from infra.runpod.simulator.run import running
+from tests.infra.runpod.simulator.asking import POD
 
 STAMP = "sonarstack-t-000000"
 
@@ -45,10 +46,10 @@ def make(renter: Renter) -> str:
 def test_an_empty_volume_goes(renter, answered) -> None:
     made = make(renter)
     lease(renter, id=made if answered else "")
-    assert end_empty_volumes(renter, STAMP) == [f"{STAMP}-volume"]
+    assert end_leftovers(renter, STAMP) == [f"{STAMP}-volume"]
     assert renter.client.volumes() == []
     assert all(one.ended_at for one in renter.journal.leases())
-    assert end_empty_volumes(renter, STAMP) == []
+    assert end_leftovers(renter, STAMP) == []
 
 
 def test_one_that_a_pod_was_ready_on_stays(renter) -> None:
@@ -61,17 +62,37 @@ def test_one_that_a_pod_was_ready_on_stays(renter) -> None:
         address="ssh://root@h:1",
         rented_at=kept.rented_at + timedelta(minutes=1),
     )
-    assert end_empty_volumes(renter, STAMP) == []
+    assert end_leftovers(renter, STAMP) == []
     assert len(renter.client.volumes()) == 1
+
+
+def test_a_pod_that_was_never_ready_goes_and_its_volume_after_it(renter, tmp_path) -> None:
+    kept = lease(renter, id=make(renter))
+    mounts = {"network": [{"volumeId": kept.id, "path": str(tmp_path / "pods" / "workspace")}]}
+    made = renter.client.create_pod({**POD, "name": f"{STAMP}-pod", "mounts": mounts})
+    lease(renter, kind="pod", name=f"{STAMP}-pod", rented_at=kept.rented_at + timedelta(minutes=1))
+    assert end_leftovers(renter, STAMP) == [f"{STAMP}-pod", f"{STAMP}-volume"]
+    assert renter.client.pods() == []
+    assert renter.client.volumes() == []
+    told = {one.kind: one for one in renter.journal.leases()}
+    assert told["pod"].id == made.id
+    assert all(one.ended_at for one in told.values())
+
+
+def test_a_pod_that_was_ready_is_left_to_reap(renter) -> None:
+    made = renter.client.create_pod({**POD, "name": f"{STAMP}-pod"})
+    lease(renter, kind="pod", name=f"{STAMP}-pod", id=made.id, address="ssh://root@h:1")
+    assert end_leftovers(renter, STAMP) == []
+    assert [one.id for one in renter.client.pods()] == [made.id]
 
 
 def test_another_stacks_stays(renter) -> None:
     lease(renter, id=make(renter), stamp="sonarstack-other-111111")
-    assert end_empty_volumes(renter, STAMP) == []
+    assert end_leftovers(renter, STAMP) == []
     assert len(renter.client.volumes()) == 1
 
 
 def test_one_that_was_never_made_is_forgotten(renter) -> None:
     lease(renter)
-    assert end_empty_volumes(renter, STAMP) == []
+    assert end_leftovers(renter, STAMP) == []
     assert renter.journal.leases() == []
