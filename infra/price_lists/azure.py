@@ -5,18 +5,12 @@ from typing import Any
 
 import httpx
 
+from infra.azure.sizes import SIZES
 from infra.errors import PriceError
 from infra.prices import Price
 
 ADDRESS = "https://prices.azure.com/api/retail/prices"
 REGION = "eastus"
-SIZES = {
-    "Standard_NC4as_T4_v3": ("T4", 1, 16),
-    "Standard_NC24ads_A100_v4": ("A100 80GB PCIe", 1, 80),
-    "Standard_NC40ads_H100_v5": ("H100 NVL", 1, 94),
-    "Standard_ND96asr_v4": ("A100 40GB", 8, 40),
-}
-"""Size to GPU, count and GB of one."""
 PAGES = 20
 """A list that goes on for longer is not what was asked for."""
 
@@ -46,7 +40,9 @@ def fetch(client: httpx.Client, today: date) -> list[Price]:
         raise PriceError(
             f"Azure's price list does not answer as documented ({type(error).__name__})"
         ) from error
-    raise PriceError(f"Azure's price list has more than {PAGES} pages for four sizes; nothing was changed")
+    raise PriceError(
+        f"Azure's price list has more than {PAGES} pages for {len(SIZES)} sizes; nothing was changed"
+    )
 
 
 def _price(item: dict[str, Any], today: date) -> Price | None:
@@ -54,13 +50,13 @@ def _price(item: dict[str, Any], today: date) -> Price | None:
     # Windows and low priority (the retired kind of spot) are listed beside what we rent.
     if size not in SIZES or "Windows" in item["productName"] or "Low Priority" in item["skuName"]:
         return None
-    gpu, count, vram_gib = SIZES[size]
+    known = SIZES[size]
     return Price(
         provider="azure",
         machine=size,
-        gpu=gpu,
-        gpu_count=count,
-        vram_gib=vram_gib,
+        gpu=known.gpu,
+        gpu_count=known.gpu_count,
+        vram_gib=known.gpu_memory_mib // 1024,
         region=item["armRegionName"],
         market="spot" if "Spot" in item["skuName"] else "on_demand",
         price_usd_per_h=float(item["retailPrice"]),

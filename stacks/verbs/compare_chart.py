@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-WIDTH_PX, ROW_PX, LEFT_PX, TOP_PX = 980, 26, 440, 60
+WIDTH_PX, ROW_PX, LEFT_PX, TOP_PX = 1040, 26, 500, 60
+LABEL_LETTERS = 76
+"""What fits left of the bars."""
 
 
 def draw(rows: Sequence[Any], title: str) -> str:
@@ -35,7 +37,9 @@ def draw(rows: Sequence[Any], title: str) -> str:
         x1, x2 = (_x(end, low, high) for end in r.usd)
         colour = "#1f6f8b" if r.basis == "measured" else "#8fb8c6"
         label = f"{r.where}, {r.device}"
-        parts.append(f'<text x="{LEFT_PX - 10}" y="{y + 14}" text-anchor="end">{escape(label[:66])}</text>')
+        parts.append(
+            f'<text x="{LEFT_PX - 10}" y="{y + 14}" text-anchor="end">{escape(label[:LABEL_LETTERS])}</text>'
+        )
         parts.append(
             f'<rect x="{x1:.1f}" y="{y + 3}" width="{max(x2 - x1, 3):.1f}" height="15" fill="{colour}"/>'
         )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.azure.sizes import SIZES
 from infra.compare import Assumptions, Measured, compare, recommend
 from infra.errors import PriceError
 from infra.prices import read_peaks, read_prices, stale
@@ -22,6 +23,17 @@ def test_every_row_is_sourced_and_dated() -> None:
         assert len(price.source) > 10
         assert date(2025, 1, 1) < price.as_of <= today
         assert price.gpu in read_peaks() or price.gpu == "A10G"
+
+
+def test_every_size_that_azure_rents_to_us_has_its_row() -> None:
+    prices = {p.machine: p for p in read_prices() if (p.provider, p.region) == ("azure", "eastus")}
+    assert prices.keys() >= SIZES.keys()
+    for name, size in SIZES.items():
+        told = prices[name]
+        assert (told.gpu, told.gpu_count, told.vram_gib * 1024) == (
+            size.gpu, size.gpu_count, size.gpu_memory_mib,
+        )  # fmt: skip
+        assert told.market == "on_demand"
 
 
 @pytest.mark.parametrize(
@@ -47,15 +59,13 @@ def test_old_prices_are_told_once_a_provider() -> None:
     assert stale([p for p in prices if p.as_of == newest], newest + timedelta(days=90)) == []
 
 
+PRICES, PEAKS = read_prices(), read_peaks()
+
+
 def rows(images: int, epochs: int, measured=(CPU,)):
     assumed = Assumptions()
     made = compare(
-        images=images,
-        epochs=epochs,
-        measured=measured,
-        prices=read_prices(),
-        peaks=read_peaks(),
-        assumed=assumed,
+        images=images, epochs=epochs, measured=measured, prices=PRICES, peaks=PEAKS, assumed=assumed
     )
     return made, recommend(made, assumed)
 

@@ -78,8 +78,17 @@ def test_compare_draws_and_recommends(tmp_path) -> None:
     done = stacks(*words, "--chart", str(tmp_path / "c.svg"))
     assert done.returncode == 0, done.stderr
     assert "take: this machine" in done.stdout
-    assert (tmp_path / "c.svg").read_text().startswith("<svg")
-    assert json.loads(stacks(*words, "--json").stdout)["recommended"]["where"] == "this machine"
+    chart = (tmp_path / "c.svg").read_text()
+    assert chart.startswith("<svg")
+    told = json.loads(stacks(*words, "--json").stdout)
+    assert told["recommended"]["where"] == "this machine"
+    for machine in ("aws g4dn.xlarge on_demand, T4", "azure Standard_NC4as_T4_v3 on_demand, T4"):
+        assert f">{machine}</text>" in chart
+    longest = max((f"{row['where']}, {row['device']}" for row in told["rows"]), key=len)
+    assert f">{longest}</text>" in chart
+    azure = [row for row in told["rows"] if row["where"].startswith("azure ")]
+    assert all(row["usd"] and row["price_from"] for row in azure)
+    assert len(azure) > 5
     (tmp_path / "rates.json").write_text("{}")
     assert "is not what `python -m app benchmark --json-file` writes" in stacks(*words).stderr
 

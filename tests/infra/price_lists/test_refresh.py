@@ -53,6 +53,7 @@ def test_azure_is_read_to_its_last_page() -> None:
         ("Standard_NC4as_T4_v3", "on_demand", 0.5),
         ("Standard_NC24ads_A100_v4", "spot", 1.1),
     ]
+    assert [(p.gpu, p.gpu_count, p.vram_gib) for p in prices] == [("T4", 1, 16), ("A100 80GB PCIe", 1, 80)]
 
 
 @pytest.mark.parametrize("answer", [{"Rows": []}, httpx.Response(500), httpx.Response(200, text="<html>")])
