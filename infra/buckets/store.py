@@ -40,6 +40,8 @@ class ObjectStore(Protocol):
 def open_store(where: Mapping[str, Any]) -> ObjectStore:
     """The store that an output such as {"bucket": "s3://name", "region": "us-east-1"} tells of.
 
+    On Azure it is {"bucket": "az://container", "account": "name"}.
+
     Raises:
         HostError: no such kind of store.
     """
@@ -48,4 +50,10 @@ def open_store(where: Mapping[str, Any]) -> ObjectStore:
         from infra.aws.s3_store import S3Store
 
         return S3Store(name, region=str(where.get("region") or "") or None)
-    raise HostError(f"{where.get('bucket')!r} is no bucket that can be opened; s3://NAME is")
+    if scheme == "az" and name and where.get("account"):
+        from infra.azure.blob_store import BlobStore
+
+        return BlobStore(str(where["account"]), name)
+    raise HostError(
+        f"{where.get('bucket')!r} is no bucket that can be opened; s3://NAME is, and az://CONTAINER with its account"
+    )

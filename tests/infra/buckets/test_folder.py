@@ -1,4 +1,5 @@
-"""Folders in a bucket: moto's S3 through the real boto3, and the program's own mirror on the other side."""
+"""Folders in a bucket, and the program's own mirror on the other side: moto's S3 through the real boto3, and Azurite
+through Azure's own SDK, by a token."""
 
 import hashlib
 import json
@@ -12,17 +13,33 @@ from app.mirror import Mirror
 from infra.aws.account import client
 from infra.aws.errors import AwsError
 from infra.aws.s3_store import PART_BYTES, S3Store
+from infra.azure.blob_store import BlobStore
 from infra.buckets.folder import INDEX, fetch_folder, read_index, remove_folder, send_folder
-from infra.buckets.store import open_store
+from infra.buckets.store import ObjectStore, open_store
 from infra.errors import HostError, RunHomeError
 from infra.hosts.tree import local_tree, tree_digest
 from tests.infra.aws_server import BUCKET, REGION
+from tests.infra.azure.azurite import Azurite, Tokens
 
 
 @pytest.fixture
-def store(aws: str) -> S3Store:
+def s3(aws: str) -> ObjectStore:
     client("s3", REGION).create_bucket(Bucket=BUCKET)
-    return S3Store(BUCKET, region=REGION)
+    return open_store({"bucket": f"s3://{BUCKET}", "region": REGION})
+
+
+@pytest.fixture
+def az(azurite_tls: Azurite, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    monkeypatch.setattr("infra.azure.account.credential", Tokens)
+    monkeypatch.setenv("SONARSTACK_BLOB_URL", azurite_tls.address)
+    return open_store({"bucket": "az://runs", "account": azurite_tls.account})
+
+
+@pytest.fixture(params=["s3", "az"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    opened: ObjectStore = request.getfixturevalue(request.param)
+    assert type(opened) is {"s3": S3Store, "az": BlobStore}[request.param]
+    return opened
 
 
 @pytest.fixture
@@ -35,7 +52,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_goes_there_and_comes_home_equal(store: S3Store, source: Path, tmp_path: Path) -> None:
+def test_a_folder_goes_there_and_comes_home_equal(store: ObjectStore, source: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     receipt = send_folder(store, source, "data", owner="me", progress=lambda *both: told.append(both))
     assert (receipt.files, receipt.sha256) == (3, tree_digest(local_tree(source)))
@@ -45,12 +62,14 @@ def test_a_folder_goes_there_and_comes_home_equal(store: S3Store, source: Path, 
 
 
 def test_only_what_changed_is_sent_again(
-    store: S3Store, source: Path, monkeypatch: pytest.MonkeyPatch
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send_folder(store, source, "data", owner="me")
     sent: list[str] = []
-    real = S3Store.send
-    monkeypatch.setattr(S3Store, "send", lambda self, key, path: (sent.append(key), real(self, key, path)))
+    real = type(store).send
+    monkeypatch.setattr(
+        type(store), "send", lambda self, key, path: (sent.append(key), real(self, key, path))
+    )
     (source / "a.png").write_bytes(b"new")
     (source / "images" / "b c.png").unlink()
     send_folder(store, source, "data", owner="me")
@@ -60,17 +79,17 @@ def test_only_what_changed_is_sent_again(
 
 
 def test_a_send_that_is_cut_is_gone_on_with(
-    store: S3Store, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: ObjectStore, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = S3Store.send
+    real = type(store).send
 
-    def cut(self: S3Store, key: str, path: Path) -> None:
+    def cut(self: ObjectStore, key: str, path: Path) -> None:
         if key.endswith("b c.png"):
             raise HostError("the line was cut")
         real(self, key, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(S3Store, "send", cut)
+        patch.setattr(type(store), "send", cut)
         with pytest.raises(HostError, match="cut"):
             send_folder(store, source, "data", owner="me")
     assert "images/b c.png" in fetch_folder(store, "data", tmp_path / "half")
@@ -78,7 +97,7 @@ def test_a_send_that_is_cut_is_gone_on_with(
     assert fetch_folder(store, "data", tmp_path / "half") == []
 
 
-def test_a_file_in_parts_arrives_whole(store: S3Store, tmp_path: Path) -> None:
+def test_a_file_in_parts_arrives_whole(store: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "big"
     source.mkdir()
     (source / "survey.xtf").write_bytes(os.urandom(1 << 16) * (2 * PART_BYTES // (1 << 16) + 1))
@@ -87,13 +106,13 @@ def test_a_file_in_parts_arrives_whole(store: S3Store, tmp_path: Path) -> None:
     assert local_tree(tmp_path / "home") == local_tree(source)
 
 
-def test_a_byte_flipped_there_is_noticed(store: S3Store, source: Path, tmp_path: Path) -> None:
+def test_a_byte_flipped_there_is_noticed(store: ObjectStore, source: Path, tmp_path: Path) -> None:
     send_folder(store, source, "data", owner="me")
     store.put("data/a.png", b"b.png" + b"a.png" * 99)
     assert fetch_folder(store, "data", tmp_path / "home") == ["a.png"]
 
 
-def test_another_stack_s_files_are_left_alone(store: S3Store, source: Path) -> None:
+def test_another_stack_s_files_are_left_alone(store: ObjectStore, source: Path) -> None:
     send_folder(store, source, "data", owner="me")
     with pytest.raises(HostError, match="holds files of 'me'"):
         send_folder(store, source, "data", owner="you")
@@ -104,20 +123,22 @@ def test_another_stack_s_files_are_left_alone(store: S3Store, source: Path) -> N
     remove_folder(store, "data", owner="me")
 
 
-def test_a_name_that_leads_out_of_the_folder_is_refused(store: S3Store, tmp_path: Path) -> None:
+def test_a_name_that_leads_out_of_the_folder_is_refused(store: ObjectStore, tmp_path: Path) -> None:
     text = json.dumps({"owner": "x", "files": {"../out": [hashlib.sha256(b"x").hexdigest()]}})
     store.put(f"data/{INDEX}", text.encode())
     with pytest.raises(RunHomeError, match="leave the folder"):
         fetch_folder(store, "data", tmp_path / "home")
 
 
-def test_a_damaged_index_stops_everything(store: S3Store, source: Path) -> None:
+def test_a_damaged_index_stops_everything(store: ObjectStore, source: Path) -> None:
     store.put(f"data/{INDEX}", b"{")
     with pytest.raises(HostError, match="damaged"):
         send_folder(store, source, "data", owner="me")
 
 
-def test_the_program_s_mirror_and_this_read_each_other(store: S3Store, source: Path, tmp_path: Path) -> None:
+def test_the_program_s_mirror_and_this_read_each_other(
+    store: ObjectStore, source: Path, tmp_path: Path
+) -> None:
     """One index for both sides: a run that the program mirrored, and data that the program fetches."""
     assert INDEX == MIRROR_INDEX
     Mirror(source, str(tmp_path / "far")).push()
@@ -136,7 +157,7 @@ def test_the_program_s_mirror_and_this_read_each_other(store: S3Store, source: P
     assert {n: d for n, d in local_tree(tmp_path / "fresh").items() if n in here} == here
 
 
-def test_an_object_is_read_from_a_byte_on(store: S3Store, tmp_path: Path) -> None:
+def test_an_object_is_read_from_a_byte_on(store: ObjectStore, tmp_path: Path) -> None:
     store.put("log", b"0123456789")
     assert store.get("log", 7) == b"789"
     assert store.get("log", 10) == b""

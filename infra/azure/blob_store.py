@@ -1,0 +1,183 @@
+"""A container of an Azure storage account, by azure-storage-blob."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from infra.azure.errors import AccountError, AzureError
+from infra.errors import HostError
+
+T = TypeVar("T")
+PART_BYTES = 16 * 2**20
+ADDRESS = "https://{account}.blob.core.windows.net"
+CONNECT_S, READ_S, TRIES = 20, 60, 4
+FIREWALL = ("AuthorizationFailure", "IPAuthorizationError")
+"""What the account's network rules answer. A missing role is AuthorizationPermissionMismatch.
+
+Source: Azure storage, common REST API error codes, and the troubleshooting page of blob's 403 answers, 2026-11.
+"""
+UNKNOWN = ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation")
+ROLE = "Storage Blob Data Contributor"
+
+
+def account_address(account: str) -> str:
+    """Of its blobs; other clouds than the public one say theirs in SONARSTACK_BLOB_URL, with {account} in it."""
+    return (os.environ.get("SONARSTACK_BLOB_URL") or ADDRESS).replace("{account}", account).rstrip("/")
+
+
+class BlobStore:
+    """See `infra.buckets.store.ObjectStore`. Blobs are encrypted by the account's own key."""
+
+    def __init__(self, account: str, container: str, *, client: Any = None) -> None:
+        """`client`, a ContainerClient, instead of one by the user's own credentials."""
+        self.account, self.container = account, container
+        self._client = client or _open(account, container)
+
+    @property
+    def address(self) -> str:
+        """az://container, of which every account may have one."""
+        return f"az://{self.container}"
+
+    def get(self, key: str, offset: int = 0) -> bytes | None:
+        """See `ObjectStore.get`."""
+        from azure.core.exceptions import HttpResponseError
+
+        def read() -> bytes:
+            try:
+                return bytes(self._client.download_blob(key, offset=offset or None).readall())
+            except HttpResponseError as error:
+                if offset and error.status_code == 416:
+                    return b""  # nothing was added since
+                raise
+
+        return self._asked(read, key, missing=None)
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `ObjectStore.put`; one request, or parts that are joined by one."""
+        self._asked(lambda: self._client.upload_blob(key, data, overwrite=True, validate_content=True), key)
+
+    def send(self, key: str, source: Path) -> None:
+        """See `ObjectStore.send`; every part goes with its checksum, and the blob appears when all are there."""
+
+        def write() -> None:
+            with source.open("rb") as stream:
+                self._client.upload_blob(
+                    key,
+                    stream,
+                    length=source.stat().st_size,
+                    overwrite=True,
+                    validate_content=True,
+                    max_concurrency=4,
+                )
+
+        self._asked(write, key)
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """See `ObjectStore.fetch`."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+
+        def read() -> bool:
+            with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
+                path = Path(part.name)
+                try:
+                    self._client.download_blob(key, validate_content=True, max_concurrency=4).readinto(part)
+                    part.flush()
+                    path.replace(target)
+                    return True
+                finally:
+                    path.unlink(missing_ok=True)
+
+        return self._asked(read, key, missing=False)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `ObjectStore.keys`."""
+        names = self._asked(
+            lambda: list(self._client.list_blob_names(name_starts_with=prefix or None)), prefix
+        )
+        yield from (str(name) for name in names)
+
+    def remove(self, key: str) -> None:
+        """See `ObjectStore.remove`; the account keeps older versions for as long as its rules say."""
+        self._asked(lambda: self._client.delete_blob(key), key, missing=None)
+
+    def _asked(self, ask: Callable[[], T], key: str, *, missing: Any = ...) -> T:
+        """The answer; `missing` where there is no such blob, if that is given.
+
+        Raises:
+            AzureError: Azure refuses, or does not answer.
+            HostError: this machine's own disk.
+        """
+        from azure.core import exceptions as told
+
+        what = f"{self.address}/{key}"
+        try:
+            return ask()
+        except told.ResourceNotFoundError as error:
+            if missing is not ... and str(error.error_code) == "BlobNotFound":
+                return missing  # type: ignore[no-any-return]
+            raise AzureError(
+                f"{what}: the account {self.account} has no container {self.container} "
+                f"({error.error_code}); run `up`, or check the name"
+            ) from error
+        except told.ResourceModifiedError as error:
+            raise AzureError(f"{what} was written anew while it was read; try again") from error
+        except told.ClientAuthenticationError as error:
+            raise self._refusal(what, error) from error
+        except told.HttpResponseError as error:
+            # Without a status it is no answer, but one that was cut.
+            raise (self._refusal(what, error) if error.status_code else self._cut(what, error)) from error
+        except (told.ServiceRequestError, told.ServiceResponseError) as error:
+            raise AccountError(
+                f"{self.account} does not answer about {what} ({type(error).__name__}); check the network and the "
+                "account's name"
+            ) from error
+        except told.AzureError as error:
+            raise self._cut(what, error) from error
+        except OSError as error:
+            raise HostError(f"{what}: {error.strerror or error}") from error
+
+    def _cut(self, what: str, error: Exception) -> AzureError:
+        return AzureError(
+            f"{what} was not moved whole ({type(error).__name__}); check the network, and try again"
+        )
+
+    def _refusal(self, what: str, error: Any) -> AzureError:
+        from infra.azure.account import LOG_IN
+
+        # The credential's own, before any answer, has no code and no status.
+        code = str(error.error_code) if getattr(error, "error_code", None) else ""
+        if code in FIREWALL:
+            return AccountError(
+                f"the account {self.account} does not let your address in to {what} ({code}): it has changed; run "
+                f"`up` again, or `az storage account network-rule add --account-name {self.account} "
+                "--ip-address ADDRESS`"
+            )
+        if code in UNKNOWN or error.status_code in (401, None):
+            return AccountError(
+                f"Azure does not know you at {what} ({code or type(error).__name__}); {LOG_IN}"
+            )
+        if error.status_code == 403:
+            return AccountError(
+                f"you may not ask for {what} ({code}); have the role {ROLE} on container {self.container}"
+            )
+        return AzureError(f"Azure refuses {what} ({code or type(error).__name__}, HTTP {error.status_code})")
+
+
+def _open(account: str, container: str) -> Any:
+    from azure.storage.blob import ContainerClient, ExponentialRetry
+
+    from infra.azure.account import credential
+
+    return ContainerClient(
+        account_address(account),
+        container,
+        credential=credential(),
+        connection_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=TRIES),
+        max_single_put_size=PART_BYTES,
+        max_block_size=PART_BYTES,
+        max_single_get_size=PART_BYTES,
+    )
