@@ -71,4 +71,19 @@ def azure_answers(token: str, name: str, inputs: Mapping[str, Any]) -> dict[str,
         "Workflow": {"accessEndpoint": f"https://logic.azure.com/workflows/{called}"},
         "PublicIPAddress": {"ipAddress": "203.0.113.7"},
     }  # fmt: skip
-    return {"name": called, **more.get(kind, {})}
+    return {"name": called, **_identities(inputs), **more.get(kind, {})}
+
+
+def azure_says(token: str) -> dict[str, Any]:
+    """Answer to a question to Azure, beside what was asked with."""
+    if token.endswith(":listWorkflowTriggerCallbackUrl"):
+        return {"value": "https://logic.azure.com/workflows/called?sig=planted-signature"}
+    return {}
+
+
+def _identities(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A list of ids goes in, and comes out as a table by id."""
+    identity = inputs.get("identity")
+    if not isinstance(identity, Mapping) or "userAssignedIdentities" not in identity:
+        return {}
+    return {"identity": {**identity, "userAssignedIdentities": {}}}

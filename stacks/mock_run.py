@@ -12,7 +12,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.stack import run_pulumi_func
 
 from stacks.mock_aws import aws_answers
-from stacks.mock_azure import azure_answers, azure_id
+from stacks.mock_azure import azure_answers, azure_id, azure_says
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 Pulumi's own mark of special values, no secret
 SHOWN_SECRET = "[secret]"  # noqa: S105
@@ -40,13 +40,17 @@ class Declared:
     """Inputs that later changes do not touch."""
     after: tuple[str, ...] = ()
     """urns of what must be there first."""
+    goes_with: str = ""
+    """urn of what it is a part of, whose end is its own."""
+    replaced_on: tuple[str, ...] = ()
+    """Inputs whose change makes another one."""
 
 
 class _Answers(Mocks):
     """What a cloud would answer, as far as other resources take it up: names stay, the rest is made of the name."""
 
     def call(self, args: MockCallArgs) -> Any:
-        return dict(args.args)
+        return {**args.args, **azure_says(args.token)}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {
@@ -94,6 +98,8 @@ class _Recorder(MockMonitor):
                     import_id=request.importId,
                     ignored=tuple(request.ignoreChanges),
                     after=tuple(request.dependencies),
+                    goes_with=request.deletedWith,
+                    replaced_on=tuple(request.replaceOnChanges),
                 )
             )
         return response
