@@ -14,6 +14,7 @@ from infra.machines import open_machine, open_work
 from infra.runs.manifest import RECORD
 from infra.runs.pace import seconds_left_range
 from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
+from infra.vm.now import KINDS
 from stacks.engine import engine_variables, stack_outputs
 from stacks.settings import read_stack_file
 
@@ -71,7 +72,7 @@ class LiveStack:
     @property
     def rented(self) -> bool:
         """Whether its machine is rented."""
-        return self.pod is not None or self.outputs["where"].get("kind") == "group"
+        return self.pod is not None or self.outputs["where"].get("kind") in KINDS
 
     @property
     def lies_on_machine_alone(self) -> bool:

@@ -21,8 +21,13 @@ def group_id(subscription_id: str, stamp: str) -> str:
 
 
 def part_id(subscription_id: str, stamp: str, kind: str, name: str) -> str:
-    """Id of a part of the group; `kind` such as Microsoft.Compute/virtualMachines."""
-    return f"{group_id(subscription_id, stamp)}/providers/{kind}/{name}"
+    """Id of a part of the stack's group; `kind` such as Microsoft.Compute/virtualMachines."""
+    return part_id_in(subscription_id, group_name(stamp), kind, name)
+
+
+def part_id_in(subscription_id: str, group: str, kind: str, name: str) -> str:
+    """Id of a part of a resource group."""
+    return f"/subscriptions/{subscription_id}/resourceGroups/{group}/providers/{kind}/{name}"
 
 
 def storage_account_name(subscription_id: str, stamp: str) -> str:

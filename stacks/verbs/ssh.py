@@ -31,13 +31,14 @@ def ssh(
     """Open a shell on a stack's machine, by the system's own ssh with the stack's key and the pinned host key."""
     from infra.errors import SettingsError
     from infra.hosts.ssh import SshHost
+    from infra.vm.now import KINDS
     from stacks.live import open_stack
 
     if forward and command:
         raise SettingsError("--forward runs no command; leave one of them out")
     live = open_stack(stack)
-    if live.outputs["where"].get("kind") == "group":
-        from stacks.verbs.session import session_words
+    if live.outputs["where"].get("kind") in KINDS:
+        from infra.vm.session import session_words
 
         words = session_words(live.outputs["where"], command or [], TENSORBOARD if forward else None)
         _become(words, show=show)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.errors import InfraError
+from infra.vm.now import KINDS
 from stacks.verbs import options
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ def _follow(live: "LiveStack", once: bool, interval_s: float, mirror: bool, show
 @contextlib.contextmanager
 def _pod_rows(live: "LiveStack") -> Iterator[Callable[["Look"], dict[str, Any]] | None]:
     where = live.outputs["where"]
-    if where.get("kind") == "group":
-        from stacks.verbs.watch_group import GroupRows
+    if where.get("kind") in KINDS:
+        from stacks.verbs.watch_machine import MachineRows
 
-        with GroupRows(where) as group:
-            yield group.rows
+        with MachineRows(where) as machine:
+            yield machine.rows
         return
     if live.pod is None:
         yield None

@@ -20,15 +20,15 @@ from infra.errors import SettingsError
 from infra.jobs.job import JobStatus
 from infra.journal import Journal, Lease
 from infra.runs.status import run_status
+from infra.vm.session import session_words
 from stacks import policy_pack
 from stacks.clouds import cloud_of, clouds_to_reap
 from stacks.clouds.aws import AwsCloud
 from stacks.clouds.runpod import RunpodCloud
 from stacks.live import Look
 from stacks.receipts import stamp_of
-from stacks.verbs.session import session_words
 from stacks.verbs.up import rented_lines
-from stacks.verbs.watch_group import GroupRows
+from stacks.verbs.watch_machine import MachineRows
 from tests.infra.aws_server import BUCKET, REGION, aws, moto_address
 from tests.infra.provider.test_bucket import NOTES, PLACE, ended, write_run
 from tests.stacks.command import stacks
@@ -343,8 +343,8 @@ class Clock:
 RUNS = Look(status=JobStatus(state="running"), run=run_status(None, []))
 
 
-def rows_of(clock: Clock) -> GroupRows:
-    return GroupRows(WHERE, clock=clock)
+def rows_of(clock: Clock) -> MachineRows:
+    return MachineRows(WHERE, clock=clock)
 
 
 def test_watch_tells_machine_price_and_deadline(desk: Desk) -> None:
@@ -358,8 +358,9 @@ def test_watch_tells_machine_price_and_deadline(desk: Desk) -> None:
         clock.s += 60
         rows: Mapping[str, Any] = group.rows(RUNS)
     assert (rows["pod"], rows["pod_status"], rows["gpu_name"]) == (GROUP, machine, "g4dn.xlarge")
-    assert (rows["usd_per_h"], rows["simulated"], rows["pod_problem"]) == (0.6, False, None)
-    assert rows["machines_usd"] == pytest.approx(0.6, abs=0.01)
+    # On demand, so by the dated table: below the ceiling of 0.6 that the lease has.
+    assert (rows["usd_per_h"], rows["simulated"], rows["pod_problem"]) == (0.526, False, None)
+    assert rows["machines_usd"] == pytest.approx(0.526, abs=0.01)
     assert rows["lease_seconds_left"] == pytest.approx(3600, abs=60)
 
 

@@ -2,12 +2,12 @@
 
 import json
 import shlex
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.aws.owned import owned_groups
-from infra.errors import HostError, SettingsError
+from infra.errors import HostError
+from infra.vm.session import require_programs
 
 COMMANDS = {
     "aws": "install AWS's command line (docs.aws.amazon.com/cli)",
@@ -17,21 +17,14 @@ SHELL, PORT = "AWS-StartInteractiveCommand", "AWS-StartPortForwardingSession"
 """Documents of AWS. Source: Systems Manager user guide, `start a session` (2026-11)."""
 
 
-def session_words(where: Mapping[str, Any], command: Sequence[str], forward: int | None) -> list[str]:
-    """The command that opens a session on the group's machine.
-
-    Args:
-        where: the output of the stack.
-        command: instead of a shell.
-        forward: port there that shall answer here on loopback.
+def group_session(where: Mapping[str, Any], command: Sequence[str], forward: int | None) -> list[str]:
+    """See `infra.vm.session.session_words`.
 
     Raises:
         SettingsError: a program is missing here.
         HostError: the group has no machine now.
     """
-    missing = [advice for name, advice in COMMANDS.items() if shutil.which(name) is None]
-    if missing:
-        raise SettingsError("; ".join(missing))
+    require_programs(COMMANDS)
     region, name = str(where["region"]), str(where["group"])
     found = next((one for one in owned_groups(region, str(where["owner"])) if one.name == name), None)
     if found is None or not found.machines:

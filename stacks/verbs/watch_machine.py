@@ -1,4 +1,4 @@
-"""What `watch` tells of a group's machine: which it is, its price at most, dollars so far and to come, its deadline."""
+"""What `watch` tells of a cloud's virtual machine: which it is, its price, dollars so far and to come, its deadline."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from infra.aws.owned import owned_groups
 from infra.errors import InfraError
-from infra.journal import Journal
+from infra.journal import Journal, Lease
+from infra.vm.now import MachineNow, look_now, name_of
 from stacks.verbs.watch_pod import ASKED_EVERY_S, MONEY, to_the_end
 
 if TYPE_CHECKING:
     from stacks.live import Look
 
 
-class GroupRows:
-    """Of one group, by an output `where`; AWS is asked now and then."""
+class MachineRows:
+    """Of one machine, by an output `where`; its cloud is asked now and then."""
 
     def __init__(
         self,
@@ -25,11 +25,11 @@ class GroupRows:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`clock` says when AWS is asked again."""
-        self._name, self._region = str(where["group"]), str(where["region"])
-        self._stamp = str(where["owner"])
+        """`clock` says when the cloud is asked again."""
+        self._where, self._name, self._stamp = where, name_of(where), str(where["owner"])
         self._clock, self._now, self._journal = clock, now, Journal()
-        self._status, self._types, self._problem = "", "", ""
+        self._now_there = MachineNow(name=self._name, status="")
+        self._problem = ""
         self._asked_at = -ASKED_EVERY_S
 
     def __enter__(self) -> Self:
@@ -46,10 +46,10 @@ class GroupRows:
             self._ask()
         return {
             "pod": self._name,
-            "pod_status": self._status or None,
+            "pod_status": self._now_there.status or None,
             "pod_problem": self._problem or None,
             "simulated": False,
-            "gpu_name": self._types or None,
+            "gpu_name": self._now_there.type_name or None,
             "gpus_percent": None,
             "gpus_memory_percent": None,
             **self._money(look),
@@ -58,19 +58,11 @@ class GroupRows:
     def _ask(self) -> None:
         self._asked_at = self._clock()
         try:
-            found = next(
-                (one for one in owned_groups(self._region, self._stamp) if one.name == self._name), None
-            )
+            self._now_there = look_now(self._where)
         except InfraError as error:
             self._problem = str(error)
             return
         self._problem = ""
-        self._status = (
-            "gone"
-            if found is None
-            else ", ".join(found.machines) or ("no machine yet" if found.desired else "ended")
-        )
-        self._types = "" if found is None else ", ".join(found.types)
 
     def _money(self, look: "Look") -> dict[str, Any]:
         lease = next(
@@ -82,12 +74,19 @@ class GroupRows:
         left_s = None
         if lease.lease_until is not None and lease.ended_at is None:
             left_s = max(0.0, (lease.lease_until - now).total_seconds())
+        price = self._price(lease)
         spent = self._journal.spent_usd(lease.account, lease.stamp, lease.run, now)
+        # This machine by what it costs now, earlier ones of the run by their ceilings.
+        spent -= lease.usd(now) * (1 - price / lease.price_usd_per_h) if lease.price_usd_per_h else 0.0
         return {
-            "usd_per_h": lease.price_usd_per_h,
+            "usd_per_h": price,
             "machines_usd": round(spent, 4),
             "lease_until": lease.lease_until.isoformat() if lease.lease_until else None,
             "lease_seconds_left": left_s,
             "pod_ended": lease.end_reason or None,
-            **to_the_end(look.left_s, lease.price_usd_per_h, spent, left_s),
+            **to_the_end(look.left_s, price, spent, left_s),
         }
+
+    def _price(self, lease: Lease) -> float:
+        now = self._now_there.price_usd_per_h
+        return lease.price_usd_per_h if now is None else min(now, lease.price_usd_per_h)
