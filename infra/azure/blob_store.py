@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from infra.azure.account import LOG_IN
 from infra.azure.errors import AccountError, AzureError
 from infra.errors import HostError
 
@@ -115,11 +116,11 @@ class BlobStore:
         try:
             return ask()
         except told.ResourceNotFoundError as error:
-            if missing is not ... and str(error.error_code) == "BlobNotFound":
+            if missing is not ... and _code(error) == "BlobNotFound":
                 return missing  # type: ignore[no-any-return]
             raise AzureError(
                 f"{what}: the account {self.account} has no container {self.container} "
-                f"({error.error_code}); run `up`, or check the name"
+                f"({_code(error)}); run `up`, or check the name"
             ) from error
         except told.ResourceModifiedError as error:
             raise AzureError(f"{what} was written anew while it was read; try again") from error
@@ -144,36 +145,57 @@ class BlobStore:
         )
 
     def _refusal(self, what: str, error: Any) -> AzureError:
-        from infra.azure.account import LOG_IN
-
-        # The credential's own, before any answer, has no code and no status.
-        code = str(error.error_code) if getattr(error, "error_code", None) else ""
+        code = _code(error)
         if code in FIREWALL:
             return AccountError(
                 f"the account {self.account} does not let your address in to {what} ({code}): it has changed; run "
                 f"`up` again, or `az storage account network-rule add --account-name {self.account} "
                 "--ip-address ADDRESS`"
             )
-        if code in UNKNOWN or error.status_code in (401, None):
-            return AccountError(
-                f"Azure does not know you at {what} ({code or type(error).__name__}); {LOG_IN}"
-            )
+        if code in UNKNOWN or error.status_code == 401:
+            return AccountError(f"Azure does not know you at {what} ({code}); {LOG_IN}")
         if error.status_code == 403:
             return AccountError(
                 f"you may not ask for {what} ({code}); have the role {ROLE} on container {self.container}"
             )
-        return AzureError(f"Azure refuses {what} ({code or type(error).__name__}, HTTP {error.status_code})")
+        return AzureError(f"Azure refuses {what} ({code}, HTTP {error.status_code})")
+
+
+class _LogIn:
+    """The user's own log-in, asked once: the SDK would try it again for half a minute, and `az` each time."""
+
+    def __init__(self) -> None:
+        from infra.azure.account import credential
+
+        self._credential = credential()
+
+    def get_token(self, *scopes: str, **more: Any) -> Any:
+        """As the SDK asks it.
+
+        Raises:
+            AccountError: nobody is logged in, or the log-in has expired.
+        """
+        from azure.core.exceptions import ClientAuthenticationError
+
+        try:
+            return self._credential.get_token(*scopes, **more)
+        except ClientAuthenticationError as error:
+            raise AccountError(f"Azure knows no log-in of yours ({type(error).__name__}); {LOG_IN}") from None
+
+
+def _code(error: Any) -> str:
+    """The service's own word, where there is one."""
+    code = getattr(error, "error_code", None) or type(error).__name__
+    return str(getattr(code, "value", code))
 
 
 def _open(account: str, container: str) -> Any:
     from azure.storage.blob import ContainerClient, ExponentialRetry
 
-    from infra.azure.account import credential
-
     return ContainerClient(
         account_address(account),
         container,
-        credential=credential(),
+        credential=_LogIn(),
         connection_timeout=CONNECT_S,
         read_timeout=READ_S,
         retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=TRIES),
