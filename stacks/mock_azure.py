@@ -6,6 +6,7 @@ from typing import Any
 SUBSCRIPTION, TENANT = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
 """Of nobody."""
 PROVIDERS = {
+    "applicationinsights": "Microsoft.Insights",
     "authorization": "Microsoft.Authorization", "compute": "Microsoft.Compute", "consumption": "Microsoft.Consumption",
     "containerregistry": "Microsoft.ContainerRegistry", "devtestlab": "Microsoft.DevTestLab",
     "keyvault": "Microsoft.KeyVault", "logic": "Microsoft.Logic", "managedidentity": "Microsoft.ManagedIdentity",

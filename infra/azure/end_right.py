@@ -8,6 +8,7 @@ import pulumi
 import pulumi_azure_native as azure
 
 from infra.azure.names import group_id
+from infra.azure.roles import Grant, assignment_name, grant, role_id
 
 END_ACTIONS = (
     "Microsoft.Compute/virtualMachines/read",
@@ -36,7 +37,7 @@ class EndRight(pulumi.ComponentResource):
     def __init__(self, name: str, args: EndRightArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:azure:EndRight", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        guid = role_guid(args.subscription_id, args.stamp)
+        guid = _guid(args.subscription_id, args.stamp)
         role = azure.authorization.RoleDefinition(
             f"{name}-role",
             role_definition_id=guid,
@@ -62,27 +63,24 @@ class EndRight(pulumi.ComponentResource):
             opts=child,
         )
         # ARM names a role by its subscription, wherever it was made.
-        known = (
-            f"/subscriptions/{args.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
-        )
-        self.role_definition_id: pulumi.Output[str] = role.id.apply(lambda _: known)
+        known = end_role_id(args.subscription_id, args.stamp)
+        self.role: pulumi.Resource = role
+        """Whoever else is given the right comes after it."""
         self.identity_id: pulumi.Output[str] = identity.id
-        self.assignment = azure.authorization.RoleAssignment(
+        self.granted: pulumi.Resource = grant(
             f"{name}-right",
-            role_assignment_name=_guid(args.subscription_id, args.stamp, "switches"),
-            scope=args.group_id,
-            principal_id=identity.principal_id,
-            principal_type="ServicePrincipal",
-            role_definition_id=self.role_definition_id,
-            opts=child,
+            Grant(role=known, principal_id=identity.principal_id, scope=args.group_id),
+            assignment=assignment_name(group_id(args.subscription_id, args.stamp), "switches", "end"),
+            subscription_id=args.subscription_id,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
         )
-        self.register_outputs({"roleDefinitionId": self.role_definition_id, "identityId": self.identity_id})
+        self.register_outputs({"identityId": self.identity_id})
 
 
-def role_guid(subscription_id: str, stamp: str) -> str:
-    """The role's own name, the same for the same group."""
-    return _guid(subscription_id, stamp, "end")
+def end_role_id(subscription_id: str, stamp: str) -> str:
+    """ARM id of the role; the same for the same group."""
+    return role_id(subscription_id, _guid(subscription_id, stamp))
 
 
-def _guid(subscription_id: str, stamp: str, what: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{group_id(subscription_id, stamp)}/{what}"))
+def _guid(subscription_id: str, stamp: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{group_id(subscription_id, stamp)}/end"))

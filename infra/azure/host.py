@@ -1,7 +1,6 @@
 """The machine: one virtual machine without a way in, whose disk and network interface go when it goes."""
 
 import base64
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,13 +8,15 @@ from typing import Any, Literal
 import pulumi
 import pulumi_azure_native as azure
 
+from infra.azure.roles import Grant, PrincipalType, assignment_name, grant
+from infra.azure.session import ADMIN
+
 IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2204"}
 """Microsoft's HPC image: driver, CUDA, Docker, NVIDIA runtime (cloud facts 4.2, 2026-11)."""
 NOTICE = "PT5M"
 """Between a wish to delete the machine and its end, unless the machine agrees sooner; the shortest is 5 minutes."""
 NETWORK_API = "2022-11-01"
 """The newer of the two that an interface inside a machine's own request may have."""
-ADMIN = "sonarstack"
 ADMIN_LOGIN = "1c0163c0-47e6-4577-8991-ea5c82e286e4"
 """Azure's role Virtual Machine Administrator Login."""
 
@@ -69,10 +70,10 @@ class EntraLogin:
     """Who signs in with an account of the directory."""
 
     subscription_id: str
-    group_id: pulumi.Input[str]
+    group_id: str
     """The right is on the group: it does not hang on one machine that comes and goes."""
     principal_id: str
-    principal_type: Literal["User", "ServicePrincipal"]
+    principal_type: PrincipalType
 
 
 class Host(pulumi.ComponentResource):
@@ -148,22 +149,22 @@ class Host(pulumi.ComponentResource):
             association_name="sonarstack",
             resource_uri=self.machine.id,
             data_collection_rule_id=args.rule_id,
-            opts=self._part,
+            # It goes by itself, and first: a rule with machines does not.
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _sign_in(self, login: EntraLogin) -> None:
-        azure.authorization.RoleAssignment(
+        grant(
             f"{self._name}-login-right",
-            role_assignment_name=str(
-                uuid.uuid5(uuid.NAMESPACE_URL, f"{self._name}/{login.subscription_id}/{login.principal_id}")
+            Grant(
+                role=ADMIN_LOGIN,
+                principal_id=login.principal_id,
+                principal_type=login.principal_type,
+                scope=login.group_id,
             ),
-            scope=login.group_id,
-            principal_id=login.principal_id,
-            principal_type=login.principal_type,
-            role_definition_id=(
-                f"/subscriptions/{login.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{ADMIN_LOGIN}"
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
+            assignment=assignment_name(login.group_id, login.principal_id, "login"),
+            subscription_id=login.subscription_id,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(self._args.after)),
         )
         self._extension("login", "Microsoft.Azure.ActiveDirectory", "AADSSHLoginForLinux", "1.0", None)
 

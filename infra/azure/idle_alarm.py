@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure
 
+from infra.azure.query_alarm import QueryAlarm, query_alarm
 from infra.azure.tables import GPU
 from infra.azure.workflows import TRIGGER, idle_definition, workflow_name
 
@@ -86,38 +87,23 @@ class IdleAlarm(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        azure.monitor.ScheduledQueryRule(
+        query_alarm(
             f"{name}-alarm",
-            rule_name=f"{args.stamp}-idle",
-            resource_group_name=args.group,
-            location=args.location,
-            kind="LogAlert",
-            description=f"The GPU of {args.machine} has done nothing for {args.idle_minutes:g} minutes",
-            enabled=True,
-            severity=2,
-            scopes=[args.workspace_id],
-            evaluation_frequency=f"PT{LOOK_MINUTES}M",
-            window_size=f"PT{window_minutes(args.idle_minutes)}M",
-            criteria=azure.monitor.ScheduledQueryRuleCriteriaArgs(
-                all_of=[
-                    azure.monitor.ConditionArgs(
-                        query=idle_query(args.machine, args.idle_minutes, args.percent),
-                        time_aggregation="Count",
-                        operator="GreaterThan",
-                        threshold=0.0,
-                        failing_periods=azure.monitor.ConditionFailingPeriodsArgs(
-                            min_failing_periods_to_alert=1, number_of_evaluation_periods=1
-                        ),
-                    )
-                ]
+            QueryAlarm(
+                rule_name=f"{args.stamp}-idle",
+                group=args.group,
+                location=args.location,
+                workspace_id=args.workspace_id,
+                description=f"The GPU of {args.machine} has done nothing for {args.idle_minutes:g} minutes",
+                query=idle_query(args.machine, args.idle_minutes, args.percent),
+                every_minutes=LOOK_MINUTES,
+                window_minutes=window_minutes(args.idle_minutes),
+                action_groups=[told.id],
+                # It calls as long as the GPU is idle: an end that failed is tried again.
+                over_by_itself=False,
+                tags=args.tags,
             ),
-            # It calls again as long as the GPU is idle: a deletion that failed is tried again.
-            auto_mitigate=False,
-            # A table that was made a moment ago is not yet known to whoever checks the query.
-            skip_query_validation=True,
-            actions=azure.monitor.ActionsArgs(action_groups=[told.id]),
-            tags=args.tags,
-            opts=first,
+            first,
         )
         self.register_outputs({})
 

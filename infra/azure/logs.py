@@ -1,12 +1,15 @@
 """The records of application and host: a workspace with a cap, its tables, and the one rule that fills them."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_azure_native as azure
 
+from infra.azure.query_alarm import QueryAlarm, query_alarm
 from infra.azure.tables import COLUMNS, GPU, RECORDS, SENT, TURNED, stream, stream_address
+from infra.azure.workbook import DISK_FIGURES, ERRORS, FULL_PERCENT, MEMORY_FIGURES, page
 
 SHORTEST_DAYS, LONGEST_DAYS = 4, 730
 """That a table keeps its rows. Source: Tables - Create Or Update, Log Analytics, 2023-09-01."""
@@ -15,6 +18,7 @@ WORKSPACE_DAYS = 30
 WORKSPACE = "workspace"
 COUNTERS = (r"Processor(*)\% Processor Time", r"Memory(*)\% Used Memory", r"Logical Disk(*)\% Used Space")
 COUNTED_EVERY_S = 60
+ALARM_MINUTES = 15
 FACILITIES = ("auth", "authpriv", "daemon", "kern", "syslog", "user")
 LEVELS = ("Warning", "Error", "Critical", "Alert", "Emergency")
 
@@ -61,7 +65,11 @@ class Logs(pulumi.ComponentResource):
         self.log_address: pulumi.Output[str] = _address(ingestion, rule, RECORDS)
         self.gpu_log_address: pulumi.Output[str] = _address(ingestion, rule, GPU)
         told = self._told()
-        self.action_group_ids: Sequence[pulumi.Output[str]] = [] if told is None else [told.id]
+        self._alarm("errors", "The application has told of errors", ERRORS, told)
+        for what, figures in (("disk", DISK_FIGURES), ("memory", MEMORY_FIGURES)):
+            words = f"More than {FULL_PERCENT} % of the {what} is used"
+            self._alarm(what, words, f"{figures} | where CounterValue >= {FULL_PERCENT}", told)
+        self._page(workspace)
         self.register_outputs({"logAddress": self.log_address, "ruleId": self.rule_id})
 
     def _workspace(self) -> azure.operationalinsights.Workspace:
@@ -159,10 +167,46 @@ class Logs(pulumi.ComponentResource):
         )
         return endpoint, rule
 
-    def _told(self) -> azure.monitor.ActionGroup | None:
+    def _alarm(self, what: str, words: str, query: str, told: Sequence[pulumi.Input[str]]) -> None:
+        query_alarm(
+            f"{self._name}-{what}-alarm",
+            QueryAlarm(
+                rule_name=f"{self._args.stamp}-{what}",
+                group=self._args.group,
+                location=self._args.location,
+                workspace_id=self.workspace_id,
+                description=words,
+                query=query,
+                every_minutes=ALARM_MINUTES,
+                window_minutes=ALARM_MINUTES,
+                action_groups=told,
+                over_by_itself=True,
+                tags=self._args.tags,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=list(self.tables)),
+        )
+
+    def _page(self, workspace: azure.operationalinsights.Workspace) -> None:
+        azure.applicationinsights.Workbook(
+            f"{self._name}-page",
+            # Azure wants a name of this form, and shows the other.
+            resource_name_=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._args.stamp}/page")),
+            display_name=self._args.stamp,
+            resource_group_name=self._args.group,
+            location=self._args.location,
+            kind="shared",
+            category="workbook",
+            source_id=workspace.id,
+            serialized_data=workspace.id.apply(page),
+            tags=self._args.tags,
+            opts=self._child,
+        )
+
+    def _told(self) -> list[pulumi.Input[str]]:
+        """Whom alarms tell: nobody, where there is no address."""
         if self._args.email is None:
-            return None
-        return azure.monitor.ActionGroup(
+            return []
+        group = azure.monitor.ActionGroup(
             f"{self._name}-told",
             action_group_name=self._args.stamp,
             resource_group_name=self._args.group,
@@ -177,6 +221,7 @@ class Logs(pulumi.ComponentResource):
             tags=self._args.tags,
             opts=self._child,
         )
+        return [group.id]
 
 
 def _sources() -> azure.monitor.DataCollectionRuleDataSourcesArgs:
