@@ -1,7 +1,5 @@
 """A job on a group's machine: known by the notes that the machine keeps in the bucket, and by what the group says."""
 
-import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +7,9 @@ from infra.aws.account import client
 from infra.aws.group import SIZE_OF_NONE
 from infra.aws.refusal import asked
 from infra.buckets.store import ObjectStore, open_store
-from infra.errors import JobError
-from infra.jobs.job import JobStatus, ended
-
-STOP = "mkdir -p /run/sonarstack && touch /run/sonarstack/stop-asked && systemctl stop --no-block sonarstack.service"
-"""The mark first: a stop without it would read as the cloud taking the machine."""
-POLL_S = 5.0
-ENDS_WITHIN_S = 300.0
-"""In which an instance that was told to go is gone."""
+from infra.jobs.job import JobStatus
+from infra.vm.notes import Notes
+from infra.vm.stopping import POLL_S, STOP, stop
 
 
 class GroupJob:
@@ -28,14 +21,14 @@ class GroupJob:
         """`where` is an output: group, region, bucket, notes (prefix), logGroup, logStream."""
         self._where, self._poll_s = where, poll_s
         self._group, self._region = str(where["group"]), str(where["region"])
-        self._store = store or open_store(where)
+        self._notes = Notes(store or open_store(where), str(where["notes"]))
         self._clients: dict[str, Any] = {}
 
     def status(self) -> JobStatus:
         """See `Job.status`."""
-        outcome = self._note("outcome.json")
+        outcome = self._notes.outcome()
         if outcome is not None:
-            return ended(int(outcome["code"]), str(outcome.get("reason") or ""))
+            return outcome
         group = self._describe()
         if group is None:
             return JobStatus(state="lost", reason="its group is gone, and no machine told how the job went")
@@ -48,8 +41,7 @@ class GroupJob:
             )
         if not living:
             return JobStatus(state="waiting", reason=self._why_none())
-        started = self._note("started.json")
-        if started is not None and started.get("machine") in living:
+        if self._notes.started_by() in living:
             return JobStatus(state="running")
         return JobStatus(state="waiting", reason=f"{', '.join(living)} starts")
 
@@ -78,46 +70,38 @@ class GroupJob:
 
     def stop(self, grace_s: float = 60.0) -> JobStatus:
         """See `Job.stop`: asks the machine over SSM, then ends the group, whose machines get a SIGTERM as they go."""
-        status = self.status()
-        if status.over:
-            self._end_group()
-            return status
-        group = self._describe()
-        for machine in _living(group) if group is not None else ():
-            self._ask(machine)
-        until = time.monotonic() + grace_s
-        while not (status := self.status()).over and time.monotonic() < until:
-            time.sleep(self._poll_s)
-        self._end_group()
-        until = time.monotonic() + ENDS_WITHIN_S
-        while (group := self._describe()) is not None and _living(group):
-            if time.monotonic() > until:
-                raise JobError(f"the machine of {self._group} does not go; look at it in the console of EC2")
-            time.sleep(self._poll_s)
-        return self.status()
+        return stop(self, self._group, grace_s=grace_s, poll_s=self._poll_s, console="the console of EC2")
 
     def remove(self) -> None:
         """See `Job.remove`: the machine's notes."""
-        for key in list(self._store.keys(f"{self._where['notes']}/")):
-            self._store.remove(key)
+        self._notes.remove()
+
+    def ask(self) -> None:
+        """See `Stoppable.ask`: over SSM."""
+        group = self._describe()
+        for machine in _living(group) if group is not None else ():
+            self._ask(machine)
+
+    def end(self) -> None:
+        """See `Stoppable.end`: the group rents no more, and its machine gets a SIGTERM as it goes."""
+        if self._describe() is None:
+            return
+        scaling = self._client("autoscaling")
+        asked(
+            lambda: scaling.update_auto_scaling_group(AutoScalingGroupName=self._group, **SIZE_OF_NONE),
+            "the end of its group",
+        )
+
+    def lives(self) -> bool:
+        """See `Stoppable.lives`."""
+        group = self._describe()
+        return group is not None and bool(_living(group))
 
     def _client(self, service: str) -> Any:
         """Made once: making one takes a tenth of a second."""
         if service not in self._clients:
             self._clients[service] = client(service, self._region)
         return self._clients[service]
-
-    def _note(self, name: str) -> dict[str, Any] | None:
-        text = self._store.get(f"{self._where['notes']}/{name}")
-        if text is None:
-            return None
-        try:
-            note = json.loads(text)
-        except ValueError as error:
-            raise JobError(
-                f"{self._store.address}/{self._where['notes']}/{name} is damaged; remove it"
-            ) from error
-        return note if isinstance(note, dict) else None
 
     def _describe(self) -> dict[str, Any] | None:
         scaling = self._client("autoscaling")
@@ -148,15 +132,6 @@ class GroupJob:
             "the machine to stop its job",
             # It starts still, or goes already: the end of the group is its SIGTERM.
             missing=None,
-        )
-
-    def _end_group(self) -> None:
-        if self._describe() is None:
-            return
-        scaling = self._client("autoscaling")
-        asked(
-            lambda: scaling.update_auto_scaling_group(AutoScalingGroupName=self._group, **SIZE_OF_NONE),
-            "the end of its group",
         )
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from infra.aws.account import client, explained
-from infra.naming import LEASE_TAG, STAMP_TAG, TAG_PREFIX
+from infra.vm.marks import LEASE, STAMP, is_ours, lease_of
 
-STAMP, LEASE = f"{TAG_PREFIX}:{STAMP_TAG}", f"{TAG_PREFIX}:{LEASE_TAG}"
+__all__ = ["LEASE", "STAMP"]
 GROUP_OF_MACHINE = "aws:autoscaling:groupName"
 """EC2 sets it on every machine that a group has rented."""
 LIVES = ("pending", "running", "stopping", "stopped", "shutting-down")
@@ -54,7 +54,7 @@ def owned_groups(region: str, stamp: str | None = None) -> list[OwnedGroup]:
     with explained("groups of machines"):
         pages = scaling.get_paginator("describe_auto_scaling_groups").paginate()
         found = [group for page in pages for group in page["AutoScalingGroups"]]
-    return [_group(one) for one in found if _is_ours(_tags(one.get("Tags", ())), stamp)]
+    return [_group(one) for one in found if is_ours(_tags(one.get("Tags", ())), stamp)]
 
 
 def owned_machines(region: str, stamp: str | None = None) -> list[OwnedMachine]:
@@ -71,7 +71,7 @@ def owned_machines(region: str, stamp: str | None = None) -> list[OwnedMachine]:
     with explained("machines"):
         pages = ec2.get_paginator("describe_instances").paginate(Filters=wanted)
         found = [one for page in pages for row in page["Reservations"] for one in row["Instances"]]
-    return [_machine(one) for one in found if _is_ours(_tags(one.get("Tags", ())), stamp)]
+    return [_machine(one) for one in found if is_ours(_tags(one.get("Tags", ())), stamp)]
 
 
 def owned_arns(region: str, stamp: str) -> list[str]:
@@ -116,7 +116,7 @@ def _group(one: Mapping[str, Any]) -> OwnedGroup:
     return OwnedGroup(
         name=one["AutoScalingGroupName"],
         stamp=tags[STAMP],
-        lease_until=_time(tags.get(LEASE)),
+        lease_until=lease_of(tags),
         desired=int(one["DesiredCapacity"]),
         machines=tuple(str(row["InstanceId"]) for row in machines),
         types=tuple(sorted({str(row.get("InstanceType") or "") for row in machines} - {""})),
@@ -128,7 +128,7 @@ def _machine(one: Mapping[str, Any]) -> OwnedMachine:
     return OwnedMachine(
         id=one["InstanceId"],
         stamp=tags[STAMP],
-        lease_until=_time(tags.get(LEASE)),
+        lease_until=lease_of(tags),
         group=tags.get(GROUP_OF_MACHINE, ""),
         type_name=str(one.get("InstanceType") or ""),
     )
@@ -136,18 +136,6 @@ def _machine(one: Mapping[str, Any]) -> OwnedMachine:
 
 def _tags(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {str(row["Key"]): str(row["Value"]) for row in rows}
-
-
-def _is_ours(tags: Mapping[str, str], stamp: str | None) -> bool:
-    return STAMP in tags and stamp in (None, tags[STAMP])
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None
 
 
 def arns_of_kind(arns: Sequence[str]) -> Iterator[tuple[str, str]]:

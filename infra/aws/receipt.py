@@ -9,10 +9,9 @@ from infra.aws.errors import AwsError
 from infra.aws.names import account_name
 from infra.aws.owned import STAMP, arns_of_kind, owned_arns, owned_billing_parts
 from infra.aws.reaper import look, reap
-from infra.ended import ended_of, ended_since
 from infra.journal import Journal
-from infra.reaping import left_of
-from infra.receipt import Left, Receipt, last_clean
+from infra.receipt import Left, Receipt
+from infra.vm.receipt import part_left, vm_receipt
 
 BILLS_GO_BACK_DAYS = 30
 KEPT = {"s3": "bucket", "kms": "key"}
@@ -54,30 +53,13 @@ def receipt_of(
             f"AWS lists {len(lagging)} parts of EC2 by their tags for up to an hour after their end; no machine, "
             "disk or endpoint is among what there is"
         )
-    since = last_clean(stamp, account)
-    ended = ended_since(journal.leases(account=account, stamp=stamp), since)
-    billed = _billed(stamp, min((one.rented_at for one in ended), default=None), notes)
-    # The bill is of the whole stack, so it stands beside the first of what ended and is asked for once.
-    return Receipt(
-        cloud="AWS",
-        account=account,
-        simulated=False,
-        stack=stack,
-        stamp=stamp,
-        at=datetime.now(UTC).replace(microsecond=0),
-        ended=tuple(ended_of(lease, billed if n == 0 else None) for n, lease in enumerate(ended)),
-        left=(
-            *(left_of(one) for one in living),
-            *(_thing_left("ec2", name) for name in billing),
-            *(_thing_left(service, name) for service, name in rest),
-        ),
-        listed={
-            "machines": (len(living), len(living)),
-            "tagged parts": (len(arns), len(arns)),
-        },
-        worst_case_usd=worst_case_usd,
-        notes=tuple(notes),
-    )
+    return vm_receipt(
+        "AWS", account, stack=stack, stamp=stamp, living=living,
+        parts=[_thing_left("ec2", name) for name in billing] + [_thing_left(service, name) for service, name in rest],
+        listed={"machines": len(living), "tagged parts": len(arns)},
+        billed=lambda since: _billed(stamp, since, notes),
+        worst_case_usd=worst_case_usd, notes=notes, journal=journal,
+    )  # fmt: skip
 
 
 def _sort(arns: Sequence[str], *, keep_bucket: bool) -> tuple[list[str], list[str], list[tuple[str, str]]]:
@@ -93,15 +75,7 @@ def _sort(arns: Sequence[str], *, keep_bucket: bool) -> tuple[list[str], list[st
 
 
 def _thing_left(service: str, name: str) -> Left:
-    readable = re.sub(r"^[a-z-]+[/:]", "", name)
-    return Left(
-        kind=service,
-        name=readable,
-        id=name,
-        usd_per_h=0.0,
-        until=None,
-        reason="carries the stack's tag still; `down` again, or remove it in the console",
-    )
+    return part_left(service, re.sub(r"^[a-z-]+[/:]", "", name), name)
 
 
 def _billed(stamp: str, since: datetime | None, notes: list[str]) -> float | None:

@@ -9,7 +9,7 @@ from infra.azure.sizes import Size
 ASSUMED_ID = "00000000-0000-0000-0000-000000000000"
 ASSUMED_ADDRESS = "203.0.113.7"
 """Of the block for documentation (RFC 5737)."""
-ASSUMED_IMAGE = "22.04.2026100101"
+ASSUMED_IMAGE = "22.04.2026082801"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
