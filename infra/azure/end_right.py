@@ -64,8 +64,7 @@ class EndRight(pulumi.ComponentResource):
         )
         # ARM names a role by its subscription, wherever it was made.
         known = end_role_id(args.subscription_id, args.stamp)
-        self.role: pulumi.Resource = role
-        """Whoever else is given the right comes after it."""
+        self.role_definition_id: pulumi.Output[str] = role.id.apply(lambda _: known)
         self.identity_id: pulumi.Output[str] = identity.id
         self.granted: pulumi.Resource = grant(
             f"{name}-right",
@@ -74,7 +73,7 @@ class EndRight(pulumi.ComponentResource):
             subscription_id=args.subscription_id,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
         )
-        self.register_outputs({"identityId": self.identity_id})
+        self.register_outputs({"roleDefinitionId": self.role_definition_id, "identityId": self.identity_id})
 
 
 def end_role_id(subscription_id: str, stamp: str) -> str:

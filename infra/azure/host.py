@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pulumi
 import pulumi_azure_native as azure
 
-from infra.azure.roles import Grant, PrincipalType, assignment_name, grant
+from infra.azure.roles import ADMIN_LOGIN, Grant, PrincipalType, assignment_name, grant
 from infra.azure.session import ADMIN
 
 IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2204"}
@@ -17,8 +17,6 @@ NOTICE = "PT5M"
 """Between a wish to delete the machine and its end, unless the machine agrees sooner; the shortest is 5 minutes."""
 NETWORK_API = "2022-11-01"
 """The newer of the two that an interface inside a machine's own request may have."""
-ADMIN_LOGIN = "1c0163c0-47e6-4577-8991-ea5c82e286e4"
-"""Azure's role Virtual Machine Administrator Login."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
