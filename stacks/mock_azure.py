@@ -12,7 +12,20 @@ PROVIDERS = {
     "keyvault": "Microsoft.KeyVault", "logic": "Microsoft.Logic", "managedidentity": "Microsoft.ManagedIdentity",
     "monitor": "Microsoft.Insights", "network": "Microsoft.Network",
     "operationalinsights": "Microsoft.OperationalInsights", "privatedns": "Microsoft.Network",
-    "storage": "Microsoft.Storage",
+    "resources": "Microsoft.Resources", "storage": "Microsoft.Storage",
+}  # fmt: skip
+INSIDE = {
+    "BlobContainer": ("Microsoft.Storage/storageAccounts", "accountName", "blobServices/default/containers"),
+    "BlobServiceProperties": ("Microsoft.Storage/storageAccounts", "accountName", "blobServices"),
+    "ManagementPolicy": ("Microsoft.Storage/storageAccounts", "accountName", "managementPolicies"),
+    "Key": ("Microsoft.KeyVault/vaults", "vaultName", "keys"),
+    "Secret": ("Microsoft.KeyVault/vaults", "vaultName", "secrets"),
+    "Subnet": ("Microsoft.Network/virtualNetworks", "virtualNetworkName", "subnets"),
+}
+"""What is part of another: the other's type, the input that names it, and the path from there."""
+PLURALS = {"UserAssignedIdentity": "userAssignedIdentities", "PublicIPAddress": "publicIPAddresses"}
+NAMED_BY = {
+    "BlobContainer": "containerName", "BlobServiceProperties": "blobServicesName", "PrivateZone": "privateZoneName",
 }  # fmt: skip
 
 
@@ -24,13 +37,17 @@ def azure_id(token: str, name: str, inputs: Mapping[str, Any]) -> str:
     scope = inputs.get("scope") or (
         f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{inputs.get('resourceGroupName', 'group')}"
     )
-    plural = f"{kind[0].lower()}{kind[1:]}s"
+    if kind in INSIDE:
+        whole, named, path = INSIDE[kind]
+        return f"{scope}/providers/{whole}/{inputs.get(named)}/{path}/{azure_name(kind, name, inputs)}"
+    plural = PLURALS.get(kind, f"{kind[0].lower()}{kind[1:]}s")
     return f"{scope}/providers/{PROVIDERS.get(module, module)}/{plural}/{azure_name(kind, name, inputs)}"
 
 
 def azure_name(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
     """Its name on Azure: the input that names it, such as vaultName of a Vault; else the resource's own."""
     for key in (
+        NAMED_BY.get(kind, ""),
         f"{kind[0].lower()}{kind[1:]}Name",
         "accountName",
         "vaultName",
