@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from infra.errors import DockerError
-from infra.jobs.container import connect
 from infra.runpod.bootstrap import machine_variables, start_command
 from infra.runpod.simulator.containers import OWNER, find_docker
 from tests.infra.runpod.simulator.asking import CPU_POD, POD, account, eventually
@@ -170,17 +169,3 @@ def test_a_killed_simulator_leaves_no_container(docker, tmp_path, also) -> None:
         with account(tmp_path / "other", pods="container"):
             assert ours(docker, process.pid) == []
     eventually(lambda: ours(docker, process.pid) == [], timeout_s=30)
-
-
-@pytest.mark.skipif(missing_programs() is not None, reason=str(missing_programs()))
-def test_the_rehearsal_with_containers(docker) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "stacks", "rehearse", "runpod", "--pods", "container", "--engine", "protocol"],
-        cwd=PROJECT, capture_output=True, text=True, timeout=550, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-6000:]
-    assert "SIMULATED pods are containers of this machine (Docker " in done.stdout
-    assert "promises kept (SIMULATED)" in done.stdout
-    client = connect(None)
-    assert client.containers.list(all=True, filters={"label": OWNER}) == []
-    client.close()
