@@ -12,7 +12,7 @@ from infra.errors import EngineError
 
 PACK = "stacks/policy"
 """Below the project's folder."""
-TARGETS = ("aws",)
+TARGETS = ("aws", "azure")
 """With rules of their own in it."""
 DONE = ".sonarstack-pack"
 """Written last into the environment; holds what it was made from."""

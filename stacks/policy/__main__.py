@@ -19,7 +19,8 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UnknownValueError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from stacks.policy.aws import RULES
+from stacks.policy import aws, azure
+from stacks.policy.mistakes import joined
 from stacks.policy.subject import UNKNOWN, Rule, Subject
 
 
@@ -82,5 +83,5 @@ def wrapped(rule: Rule) -> list[Any]:
 PolicyPack(
     name="sonarstack",
     enforcement_level=EnforcementLevel.MANDATORY,
-    policies=[policy for rule in RULES for policy in wrapped(rule)],
+    policies=[policy for rule in joined((aws.RULES, azure.RULES)) for policy in wrapped(rule)],
 )

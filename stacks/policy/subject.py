@@ -1,5 +1,6 @@
 """What a rule looks at, and what a rule is; the same for every cloud."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +22,7 @@ class Subject:
 
     urn: str
     token: str
-    """Such as aws:ec2/vpc:Vpc."""
+    """Such as aws:ec2/vpc:Vpc, or azure-native:compute:VirtualMachine."""
     name: str
     inputs: Mapping[str, Any]
     """camelCase; `UNKNOWN` for what is not known yet."""
@@ -32,8 +33,12 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """Such as ec2/vpc."""
-        return self.token.split(":")[1] if self.token.count(":") == 2 else self.token
+        """Such as ec2/vpc, or compute/VirtualMachine; of whatever version of Azure's interface."""
+        if self.token.count(":") != 2:
+            return self.token
+        _, module, word = self.token.split(":")
+        module = re.sub(r"/v\d{8}(preview)?$", "", module)
+        return module if "/" in module else f"{module}/{word}"
 
     def given(self, key: str) -> bool:
         """Whether an input is there; one that is not known yet is."""

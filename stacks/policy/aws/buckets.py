@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from stacks.policy import mistakes
 from stacks.policy.aws.documents import is_anyone, statements
 from stacks.policy.aws.storage import belongs
-from stacks.policy.subject import UNKNOWN, Found, Rule, Subject, is_true, parts
+from stacks.policy.subject import UNKNOWN, Found, Subject, is_true, parts
 
 BLOCK = "s3/bucketPublicAccessBlock"
 SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -48,9 +49,4 @@ def _whole(subjects: Sequence[Subject]) -> Iterator[Found]:
             )
 
 
-NO_PUBLIC_BUCKET = Rule(
-    name="no-public-bucket",
-    description="Every bucket is closed to strangers, by ACL, policy and public access block.",
-    one=_one,
-    whole=_whole,
-)
+NO_PUBLIC_BUCKET = mistakes.NO_PUBLIC_BUCKET(one=_one, whole=_whole)

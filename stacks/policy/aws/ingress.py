@@ -1,16 +1,12 @@
 """Nothing comes in from outside."""
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stacks.policy.subject import Rule, Subject, parts
+from stacks.policy import mistakes
+from stacks.policy.addresses import is_own
+from stacks.policy.subject import Subject, parts
 
-OWN = tuple(
-    ipaddress.ip_network(one)
-    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")
-)
-"""Addresses that no packet of the internet has (RFC 1918, 6598, 4193, 4291)."""
 GROUPS = ("ec2/securityGroup", "ec2/defaultSecurityGroup")
 RULES_ALONE = ("vpc/securityGroupIngressRule", "ec2/securityGroupRule")
 SINGLE = ("cidrIpv4", "cidrIpv6")
@@ -40,20 +36,4 @@ def _ways(subject: Subject) -> list[Mapping[str, Any]]:
     return [subject.inputs] if subject.kind in RULES_ALONE and not outward else []
 
 
-def is_own(cidr: str) -> bool:
-    """Whether all of it lies in private address space. Not `is_private`, which says yes to 0.0.0.0/0."""
-    try:
-        network = ipaddress.ip_network(cidr, strict=False)
-    except ValueError:
-        return False
-    return any(
-        network.version == own.version and network.subnet_of(own)  # type: ignore[arg-type]
-        for own in OWN
-    )
-
-
-NO_PUBLIC_INGRESS = Rule(
-    name="no-public-ingress",
-    description="No security group lets in an address of the internet.",
-    one=_one,
-)
+NO_PUBLIC_INGRESS = mistakes.NO_PUBLIC_INGRESS(one=_one)

@@ -1,14 +1,13 @@
 """Machines: none without an end, none that gives its rights to whoever can make it ask."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
+from stacks.policy import mistakes
 from stacks.policy.aws.marks import GROUP, TEMPLATE, machine_tags, tags_of
-from stacks.policy.subject import UNKNOWN, Rule, Subject, is_hidden, parts
+from stacks.policy.marks import LEASE, lease_trouble
+from stacks.policy.subject import UNKNOWN, Subject, is_hidden, parts
 
-LEASE = "sonarstack:lease-until"
-"""As infra/naming.py writes it on AWS."""
 RENTED = (
     GROUP, "ec2/instance", "ec2/spotInstanceRequest", "ec2/fleet", "ec2/spotFleetRequest", "sagemaker/notebookInstance",
 )  # fmt: skip
@@ -25,19 +24,9 @@ def _lease(subject: Subject) -> Iterator[str]:
     for who, marks in whose.items():
         if marks is None or marks.get(LEASE) is UNKNOWN:
             continue
-        until = marks.get(LEASE)
-        if not until:
-            yield f"{who} has no tag {LEASE}, and would live until somebody looks; give it the Lease's leaseUntil"
-        elif not is_moment(until):
-            yield f"{who} has {LEASE}={until}, which is no moment; give it the Lease's leaseUntil"
-
-
-def is_moment(value: Any) -> bool:
-    """Such as 2026-11-28T12:00:00Z."""
-    try:
-        return datetime.fromisoformat(str(value)).tzinfo is not None
-    except ValueError:
-        return False
+        trouble = lease_trouble(who, marks.get(LEASE))
+        if trouble is not None:
+            yield trouble
 
 
 def _metadata(subject: Subject) -> Iterator[str]:
@@ -55,13 +44,5 @@ def _metadata(subject: Subject) -> Iterator[str]:
     )
 
 
-LEASE_ON_MACHINES = Rule(
-    name="lease-on-machines",
-    description="Whatever rents a machine says until when.",
-    one=_lease,
-)
-METADATA_BY_TOKEN = Rule(
-    name="metadata-by-token",
-    description="Machines tell their metadata by token only (IMDSv2).",
-    one=_metadata,
-)
+LEASE_ON_MACHINES = mistakes.LEASE_ON_MACHINES(one=_lease)
+RIGHTS_BY_TOKEN = mistakes.RIGHTS_BY_TOKEN(one=_metadata)

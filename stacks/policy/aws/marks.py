@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stacks.policy.subject import UNKNOWN, Rule, Subject, Unknown, is_hidden, parts
+from stacks.policy import mistakes
+from stacks.policy.marks import STAMP
+from stacks.policy.subject import UNKNOWN, Subject, Unknown, is_hidden, parts
 
-STAMP = "sonarstack:stamp"
-"""As infra/naming.py writes it on AWS."""
 UNTAGGABLE = {
     "autoscaling/policy", "autoscaling/lifecycleHook", "autoscaling/notification", "autoscaling/schedule",
     "cloudwatch/dashboard", "cloudwatch/logMetricFilter", "cloudwatch/logStream", "ec2/mainRouteTableAssociation",
@@ -68,8 +68,4 @@ def _one(subject: Subject) -> Iterator[str]:
                 yield f"its {what} would have no tag {STAMP}; add a tagSpecification for {what}"
 
 
-STAMP_ON_EVERYTHING = Rule(
-    name="stamp-on-everything",
-    description="Whatever AWS can tag carries the stack's stamp.",
-    one=_one,
-)
+STAMP_ON_EVERYTHING = mistakes.STAMP_ON_EVERYTHING(one=_one)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from stacks.policy import mistakes
 from stacks.policy.aws.documents import Statement, is_anyone, statements, words
-from stacks.policy.subject import Rule, Subject, parts
+from stacks.policy.subject import Subject, parts
 
 ON_EVERYTHING = {
     "cloudwatch:PutMetricData",
@@ -71,8 +72,4 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-NO_WILDCARD_RIGHTS = Rule(
-    name="no-wildcard-rights",
-    description="No document of IAM allows by wildcard, and none allows everybody.",
-    one=_one,
-)
+NO_WILDCARD_RIGHTS = mistakes.NO_WILDCARD_RIGHTS(one=_one)

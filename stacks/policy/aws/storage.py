@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stacks.policy.subject import UNKNOWN, Found, Rule, Subject, is_hidden, is_true, parts
+from stacks.policy import mistakes
+from stacks.policy.subject import UNKNOWN, Found, Subject, is_hidden, is_true, parts
 
 ENCRYPTION = "s3/bucketServerSideEncryptionConfiguration"
 KEY_INPUT = {
@@ -93,9 +94,4 @@ def belongs(part: Subject, bucket: Subject) -> bool:
     )
 
 
-ENCRYPTED_STORAGE = Rule(
-    name="encrypted-storage",
-    description="Buckets, disks, images, secrets and records are encrypted by a key of the stack.",
-    one=_one,
-    whole=_whole,
-)
+ENCRYPTED_STORAGE = mistakes.ENCRYPTED_STORAGE(one=_one, whole=_whole)

@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,15 +13,15 @@ import pytest
 
 from infra.aws.policies import NO_NARROWER
 from infra.naming import tags
+from stacks.policy.addresses import is_own
 from stacks.policy.aws import RULES
-from stacks.policy.aws.ingress import is_own
-from stacks.policy.aws.machines import LEASE
-from stacks.policy.aws.marks import STAMP, UNTAGGABLE
+from stacks.policy.aws.marks import UNTAGGABLE
 from stacks.policy.aws.rights import ON_EVERYTHING
-from stacks.policy.subject import UNKNOWN, Subject, broken
+from stacks.policy.marks import LEASE, STAMP
+from stacks.policy.subject import UNKNOWN, Subject
 from tests.stacks.aws_stack import declared
-
-Inputs = dict[str, Any]
+from tests.stacks.policy import planting
+from tests.stacks.policy.planting import Inputs, changed, places
 
 
 def stack(**changed: Any) -> dict[str, Subject]:
@@ -29,29 +29,11 @@ def stack(**changed: Any) -> dict[str, Subject]:
     found = declared(**changed)
     marks = found["training-aws"].inputs["defaultTags"]
     marks = (json.loads(marks) if isinstance(marks, str) else marks)["tags"]
-    return {
-        one.name: Subject(
-            urn=one.urn,
-            token=one.token,
-            name=one.name,
-            inputs=one.inputs,
-            after=one.after,
-            provider_tags=marks,
-        )
-        for one in found.values()
-    }
+    return {one.name: planting.subject_of(one, marks) for one in found.values()}
 
 
 def told(subjects: Mapping[str, Subject]) -> list[tuple[str, str, str]]:
-    return [(rule.name, subject.name, text) for rule, subject, text in broken(RULES, list(subjects.values()))]
-
-
-def changed(
-    subjects: dict[str, Subject], name: str, change: Callable[[Inputs], object]
-) -> dict[str, Subject]:
-    inputs = copy.deepcopy(dict(subjects[name].inputs))
-    change(inputs)
-    return {**subjects, name: replace(subjects[name], inputs=inputs)}
+    return planting.told(RULES, subjects)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +81,7 @@ def default(inputs: Inputs) -> Inputs:
 
 STORAGE, INGRESS, BUCKET = "encrypted-storage", "no-public-ingress", "no-public-bucket"
 RIGHTS, MARK, LEASES, TOKEN = (
-    "no-wildcard-rights", "stamp-on-everything", "lease-on-machines", "metadata-by-token",
+    "no-wildcard-rights", "stamp-on-everything", "lease-on-machines", "rights-by-token",
 )  # fmt: skip
 
 PLANTED: list[tuple[str, str, Callable[[Inputs], object], str]] = [
@@ -209,15 +191,6 @@ def test_an_instance_of_its_own_breaks_what_it_can_break() -> None:
 def test_what_is_not_known_yet_is_judged_at_up() -> None:
     blind = {name: replace(one, inputs=dict.fromkeys(one.inputs, UNKNOWN)) for name, one in stack().items()}
     assert told(blind) == []
-
-
-def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every key of every map and every number of every list in it, with what it is in."""
-    for key in (
-        list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    ):
-        yield value, key
-        yield from places(value[key])
 
 
 def test_every_part_of_an_input_may_be_unknown() -> None:
