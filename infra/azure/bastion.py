@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure
 
-from infra.azure.ways import BASTION
+from infra.azure.locks import security_group
+from infra.azure.ways import BASTION, gate_ways
 
 SUBNET = "AzureBastionSubnet"
 """The one name that Azure takes for it."""
@@ -21,6 +22,8 @@ class BastionArgs:
     location: str
     stamp: str
     network_name: pulumi.Input[str]
+    caller_address: str
+    """IPv4 address, or a block: nobody else comes to the gate."""
     tags: Mapping[str, pulumi.Input[str]]
     after: Sequence[pulumi.Resource]
     """The network's other subnets: Azure changes one at a time."""
@@ -32,6 +35,15 @@ class Bastion(pulumi.ComponentResource):
     def __init__(self, name: str, args: BastionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:azure:Bastion", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        locks = security_group(
+            f"{name}-ways",
+            f"{args.stamp}-bastion",
+            gate_ways(args.caller_address),
+            group=args.group,
+            location=args.location,
+            tags=args.tags,
+            opts=child,
+        )
         subnet = azure.network.Subnet(
             f"{name}-subnet",
             subnet_name=SUBNET,
@@ -39,6 +51,7 @@ class Bastion(pulumi.ComponentResource):
             resource_group_name=args.group,
             address_prefix=BASTION,
             default_outbound_access=False,
+            network_security_group=azure.network.NetworkSecurityGroupArgs(id=locks.id),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
         address = azure.network.PublicIPAddress(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure
 
+from infra.azure.locks import security_group
 from infra.azure.network_prices import Profile
 from infra.azure.ways import CIDR, ENDPOINTS, MACHINES, Way, door_ways, machine_ways
 
@@ -96,12 +97,12 @@ class Network(pulumi.ComponentResource):
         way_out: azure.network.NatGateway | None,
     ) -> azure.network.Subnet:
         args = self._args
-        locks = azure.network.NetworkSecurityGroup(
+        locks = security_group(
             f"{self._name}-{what}-ways",
-            network_security_group_name=f"{args.stamp}-{what}",
-            resource_group_name=args.group,
+            f"{args.stamp}-{what}",
+            ways,
+            group=args.group,
             location=args.location,
-            security_rules=[_rule(way) for way in ways],
             tags=args.tags,
             opts=self._child,
         )
@@ -124,18 +125,3 @@ class Network(pulumi.ComponentResource):
             private_endpoint_network_policies="Enabled",
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
-
-
-def _rule(way: Way) -> azure.network.SecurityRuleArgs:
-    return azure.network.SecurityRuleArgs(
-        name=way.name,
-        description=way.why,
-        access=way.access,
-        direction=way.direction,
-        protocol=way.protocol,
-        source_address_prefix=way.source,
-        source_port_range="*",
-        destination_address_prefix=way.destination,
-        destination_port_range=way.port,
-        priority=way.priority,
-    )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from infra.azure.network_prices import Profile
 
+Direction = Literal["Inbound", "Outbound"]
 CIDR, MACHINES, ENDPOINTS, BASTION = "10.20.0.0/16", "10.20.0.0/24", "10.20.1.0/24", "10.20.2.0/26"
 """The network, and its shares; none overlaps 172.17.0.0/16, which Docker has on the machine. A Bastion wants /26."""
 ANY = "*"
@@ -31,17 +32,13 @@ class Way:
     name: str
     why: str
     access: Literal["Allow", "Deny"]
-    direction: Literal["Inbound", "Outbound"]
+    direction: Direction
     source: str = ANY
     """Addresses, or a service tag."""
     destination: str = ANY
     port: str = ANY
     priority: int = LAST
-
-    @property
-    def protocol(self) -> str:
-        """What is let through is TCP; what is refused is all."""
-        return "Tcp" if self.access == "Allow" else ANY
+    protocol: str = "Tcp"
 
 
 def machine_ways(profile: Profile, *, bastion: bool, outside: bool) -> tuple[Way, ...]:
@@ -71,6 +68,43 @@ def door_ways() -> tuple[Way, ...]:
     return (came, *_nothing_else())
 
 
+def gate_ways(caller_address: str) -> tuple[Way, ...]:
+    """Of a Bastion's subnet, as Azure demands them; from outside, though, only the caller comes in and not everybody.
+
+    Source: Azure Bastion, working with NSG access, 2026-11.
+    """
+    own = ("8080", "5701")
+    came = [("caller", caller_address, HTTPS), ("gateway-manager", "GatewayManager", HTTPS)]
+    came += [("load-balancer", "AzureLoadBalancer", HTTPS)]
+    went = [("ssh", "VirtualNetwork", SSH), ("rdp", "VirtualNetwork", "3389"), ("azure", "AzureCloud", HTTPS)]
+    went += [("certificates", "Internet", "80")]
+    ways = [
+        Way(
+            name=f"from-{name}", why=f"The gate's own, from {source}", access="Allow", direction="Inbound",
+            source=source, port=port, priority=FIRST + place * STEP,
+        )
+        for place, (name, source, port) in enumerate(came)
+    ]  # fmt: skip
+    ways += [
+        Way(
+            name=f"to-{name}", why=f"The gate's own, to {destination}", access="Allow", direction="Outbound",
+            destination=destination, port=port, priority=FIRST + place * STEP,
+        )
+        for place, (name, destination, port) in enumerate(went)
+    ]  # fmt: skip
+    directions: tuple[Direction, ...] = ("Inbound", "Outbound")
+    ways += [
+        Way(
+            name=f"own-{direction.lower()}-{port}", why="Between the gate's own parts", access="Allow",
+            direction=direction, source="VirtualNetwork", destination="VirtualNetwork", port=port, protocol=ANY,
+            priority=2 * FIRST + place * STEP,
+        )
+        for direction in directions
+        for place, port in enumerate(own)
+    ]  # fmt: skip
+    return (*ways, *_nothing_else())
+
+
 def _out(profile: Profile, outside: bool) -> Iterator[tuple[str, str, str]]:
     """Name, reason and destination."""
     for tag in CONTROL if profile == "private" else (*CONTROL, *SERVICES):
@@ -91,6 +125,8 @@ def _numbered(destinations: Iterator[tuple[str, str, str]]) -> Iterator[Way]:
 
 def _nothing_else() -> Sequence[Way]:
     return (
-        Way(name="nothing-in", why="Nothing else comes in", access="Deny", direction="Inbound"),
-        Way(name="nothing-out", why="Nothing else goes out", access="Deny", direction="Outbound"),
+        Way(name="nothing-in", why="Nothing else comes in", access="Deny", direction="Inbound", protocol=ANY),
+        Way(
+            name="nothing-out", why="Nothing else goes out", access="Deny", direction="Outbound", protocol=ANY
+        ),
     )

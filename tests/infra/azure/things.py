@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from infra.azure.bastion import Bastion, BastionArgs
 from infra.azure.doors import Doors, DoorsArgs
+from infra.azure.end_right import EndRight, EndRightArgs, end_role_id
 from infra.azure.group import Group, GroupArgs
 from infra.azure.identity import MachineIdentity, MachineIdentityArgs
 from infra.azure.image import PushedImage, PushedImageArgs
@@ -31,7 +32,7 @@ VAULT = part_id(SUBSCRIPTION, STAMP, "Microsoft.KeyVault/vaults", SECRETS)
 SECRET_ID = f"{VAULT}/secrets/job"
 REGISTRY = part_id(SUBSCRIPTION, STAMP, "Microsoft.ContainerRegistry/registries", "nightimages")
 RULE = part_id(SUBSCRIPTION, STAMP, "Microsoft.Insights/dataCollectionRules", "night")
-END_ROLE = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/end"
+END_ROLE = end_role_id(SUBSCRIPTION, STAMP)
 STORAGE_IDS = storage_ids(GROUP_ID, ACCOUNT)
 
 NETWORK = NetworkArgs(group=GROUP, location=LOCATION, stamp=STAMP, profile="cheap", tags=TAGS)
@@ -131,8 +132,20 @@ COMPONENTS: dict[str, Callable[[], object]] = {
             location=LOCATION,
             stamp=STAMP,
             network_name=f"{STAMP}-network",
+            caller_address=ADDRESS,
             tags=TAGS,
             after=[],
+        ),
+    ),
+    "EndRight": lambda: EndRight(
+        "it",
+        EndRightArgs(
+            subscription_id=SUBSCRIPTION,
+            group=GROUP,
+            group_id=GROUP_ID,
+            location=LOCATION,
+            stamp=STAMP,
+            tags=TAGS,
         ),
     ),
     "Key": lambda: Key("it", KEY),
