@@ -1,7 +1,6 @@
 """The text that makes a fresh machine follow its orders (cloud-init's `#cloud-config`, read once at the first boot).
 
-Source: cloudinit.readthedocs.io, modules `write_files` (encoding gz+b64) and `runcmd`; user data of EC2 is at most
-16 KiB before base64, custom data of Azure 64 KiB.
+Source: cloudinit.readthedocs.io, modules `write_files` (encoding gz+b64) and `runcmd`.
 """
 
 import base64
@@ -17,6 +16,7 @@ from infra.vm.orders import Orders
 
 PROGRAM = Path(__file__).with_name("machine.py")
 AT_MOST_BYTES = 16384
+"""The narrowest: user data of EC2 before base64."""
 FOLDER, CONFIG = "/opt/sonarstack", "/etc/sonarstack"
 UNIT = """[Unit]
 Description=sonarstack: one training, and the end of this machine
@@ -36,14 +36,17 @@ WantedBy=multi-user.target
 """KillMode=mixed: only the program gets SIGTERM, its guard lives on and knows the clock."""
 
 
-def cloud_init(orders: Orders, *, files: Mapping[str, str] | None = None) -> str:
+def cloud_init(
+    orders: Orders, *, files: Mapping[str, str] | None = None, at_most_bytes: int = AT_MOST_BYTES
+) -> str:
     """User data, the same for the same orders.
 
     The first command is the switch: the machine's own clock turns it off some minutes after the lease, whatever
     becomes of the rest.
 
     Args:
-        files: further ones, path to text, such as the metrics agent's settings.
+        files: further ones, path to text: the cloud's own programs, units and settings.
+        at_most_bytes: that the cloud takes, before base64.
 
     Raises:
         SettingsError: it is longer than the cloud takes.
@@ -69,9 +72,9 @@ def cloud_init(orders: Orders, *, files: Mapping[str, str] | None = None) -> str
         ],
     }
     text = "#cloud-config\n" + yaml.safe_dump(content, sort_keys=False, width=4096)
-    if len(text.encode()) > AT_MOST_BYTES:
+    if len(text.encode()) > at_most_bytes:
         raise SettingsError(
-            f"the machine's start text has {len(text.encode())} bytes, at most {AT_MOST_BYTES} are taken; shorten "
+            f"the machine's start text has {len(text.encode())} bytes, at most {at_most_bytes} are taken; shorten "
             "sonarstack:trainArguments"
         )
     return text

@@ -73,8 +73,8 @@ class Machine:
         self.power_off()
 
     def power_off(self) -> None:
-        """The cloud was told at its birth that a machine that is off is to be no more."""
-        run(self.orders["powerOff"], COMMAND_S)
+        """The last command: off, where the cloud was told that such a machine is to be no more, or deleted there."""
+        tried(self.orders["powerOff"], "power off")
 
     def over(self) -> bool:
         """Whether the lease is."""

@@ -38,6 +38,7 @@ class Orders:
     """Interruptions; None never does."""
     count_interruptions: Words = ()
     power_off: Words = ("systemctl", "poweroff")
+    """Ends a machine that is billed while it is off, where it is."""
     folder: str = "/var/lib/sonarstack"
     grace_s: float = 100.0
     """For the last checkpoint and its upload: a spot machine gets two minutes in all."""
