@@ -55,6 +55,10 @@ def open_work(where: Mapping[str, Any]) -> Job:
         from infra.aws.job import GroupJob
 
         return GroupJob(where)
+    if where.get("kind") == "vm":
+        from infra.azure.job import VmJob
+
+        return VmJob(where)
     return open_job(where)
 
 

@@ -137,25 +137,9 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def refusal(answer: httpx.Response, what: str) -> AzureError:
     """What Azure said no to, as one line; `what` is what was asked for."""
-    code, message = words_of(answer)
-    status = answer.status_code
-    if code in OTHER_TENANT:
-        return AccountError(
-            f"{what} is of another tenant than your log-in's; run `az login --tenant` with it"
-        )
-    if code == "SubscriptionNotFound":
-        return AccountError(f"there is no such subscription for you ({what}); `az account list` shows yours")
-    if status == httpx.codes.UNAUTHORIZED:
-        return AccountError(f"your log-in to Azure has expired, or is not known ({code or status}); {LOG_IN}")
-    if status == httpx.codes.FORBIDDEN:
-        return AccountError(
-            f"your identity may not ask Azure for {what} ({code or status}); have that right added to it"
-        )
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return AzureError(f"Azure takes no more calls about {what} now (429); try again in some minutes")
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return AzureError(f"Azure has a fault of its own about {what} ({status} {code}); try again later")
-    return AzureError(f"Azure refuses {what} ({status} {code}): {message}")
+    error = _refusal(answer, what)
+    error.status = answer.status_code
+    return error
 
 
 def _is_program(claims: dict[str, Any]) -> bool:
@@ -178,3 +162,25 @@ def _the_only_one(arm: "Arm") -> dict[str, Any]:
     raise AccountError(
         f"your log-in has {len(found)} subscriptions: {listed}{more}; set sonarstack:subscription, or {VARIABLES[0]}"
     )
+
+
+def _refusal(answer: httpx.Response, what: str) -> AzureError:
+    code, message = words_of(answer)
+    status = answer.status_code
+    if code in OTHER_TENANT:
+        return AccountError(
+            f"{what} is of another tenant than your log-in's; run `az login --tenant` with it"
+        )
+    if code == "SubscriptionNotFound":
+        return AccountError(f"there is no such subscription for you ({what}); `az account list` shows yours")
+    if status == httpx.codes.UNAUTHORIZED:
+        return AccountError(f"your log-in to Azure has expired, or is not known ({code or status}); {LOG_IN}")
+    if status == httpx.codes.FORBIDDEN:
+        return AccountError(
+            f"your identity may not ask Azure for {what} ({code or status}); have that right added to it"
+        )
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return AzureError(f"Azure takes no more calls about {what} now (429); try again in some minutes")
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return AzureError(f"Azure has a fault of its own about {what} ({status} {code}); try again later")
+    return AzureError(f"Azure refuses {what} ({status} {code}): {message}")

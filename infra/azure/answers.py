@@ -4,7 +4,8 @@ import httpx
 
 NOT_THERE = (
     "ResourceNotFound", "ResourceGroupNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound",
-    "RoleDefinitionDoesNotExist", "DeletedVaultNotFound", "EntityNotFound", "",
+    "RoleDefinitionDoesNotExist", "DeletedVaultNotFound", "EntityNotFound",
+    "ContainerNotFound", "ManagementPolicyNotFound", "KeyNotFound", "",
 )  # fmt: skip
 """Codes of a 404 that say what was asked for is no more; SubscriptionNotFound and an unknown path are none of them."""
 WORDS = 300

@@ -13,6 +13,9 @@ from infra.errors import InfraError
 class AzureError(InfraError):
     """Azure refuses what is asked."""
 
+    status: int | None = None
+    """Of HTTP, where it was an answer."""
+
 
 class AccountError(AzureError):
     """Credentials are missing, expired or not enough, or Azure cannot be reached."""

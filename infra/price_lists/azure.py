@@ -1,5 +1,6 @@
 """Azure's Retail Prices API, public and without a key (learn.microsoft.com, rest/api/cost-management/retail-prices)."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -15,16 +16,23 @@ PAGES = 20
 """A list that goes on for longer is not what was asked for."""
 
 
-def fetch(client: httpx.Client, today: date) -> list[Price]:
+def fetch(
+    client: httpx.Client,
+    today: date,
+    *,
+    region: str = REGION,
+    names: Sequence[str] = tuple(SIZES),
+    address: str = ADDRESS,
+) -> list[Price]:
     """On-demand and spot prices of our sizes, Linux.
 
     Raises:
         PriceError: the list does not answer as documented.
     """
-    wanted = " or ".join(f"armSkuName eq '{size}'" for size in SIZES)
-    url = ADDRESS
+    wanted = " or ".join(f"armSkuName eq '{size}'" for size in names)
+    url = address
     params: dict[str, str] | None = {
-        "$filter": f"armRegionName eq '{REGION}' and priceType eq 'Consumption' and ({wanted})"
+        "$filter": f"armRegionName eq '{region}' and priceType eq 'Consumption' and ({wanted})"
     }
     found: list[Price] = []
     try:
@@ -41,7 +49,7 @@ def fetch(client: httpx.Client, today: date) -> list[Price]:
             f"Azure's price list does not answer as documented ({type(error).__name__})"
         ) from error
     raise PriceError(
-        f"Azure's price list has more than {PAGES} pages for {len(SIZES)} sizes; nothing was changed"
+        f"Azure's price list has more than {PAGES} pages for {len(names)} sizes; nothing was changed"
     )
 
 
