@@ -1,13 +1,13 @@
 """The clouds that rent to us, as the verbs ask them: what bills, what must end, what it came to. One file a cloud."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from infra.errors import SettingsError
 from infra.journal import Journal
 from infra.receipt import Receipt
 
-RENTS = ("runpod", "aws")
+RENTS = ("runpod", "aws", "azure")
 """Targets whose provider can be asked here."""
 
 
@@ -43,6 +43,22 @@ class RentedCloud(Protocol):
         """End what an `up` that was killed left empty, and no state knows of; its names."""
 
 
+class MachineCloud(RentedCloud, Protocol):
+    """One whose own Pulumi provider rents virtual machines, in an account and at a place."""
+
+    @classmethod
+    def of_stack(cls, stack: str) -> Self:
+        """By the stack's settings and the user's credentials.
+
+        Raises:
+            InfraError: wrong settings; no credentials.
+        """
+
+    @classmethod
+    def of_account(cls, account: str) -> Self:
+        """As the journal names it."""
+
+
 def cloud_of(target: str, stack: str | None = None) -> RentedCloud:
     """The cloud that a target rents from; the region, where it has one, by the stack's settings.
 
@@ -53,24 +69,39 @@ def cloud_of(target: str, stack: str | None = None) -> RentedCloud:
         from stacks.clouds.runpod import RunpodCloud
 
         return RunpodCloud()
-    if target == "aws":
-        from stacks.clouds.aws import AwsCloud
-
-        return AwsCloud.of_stack(stack or target)
-    raise SettingsError(f"target {target} rents nothing; {' and '.join(RENTS)} do")
+    if target in RENTS:
+        return _machine_cloud(target).of_stack(stack or target)
+    raise SettingsError(f"target {target} rents nothing; {', '.join(RENTS)} do")
 
 
 def clouds_to_reap(target: str | None) -> list[RentedCloud]:
-    """Those of a target; without one Runpod, and every account of AWS where this machine's journal knows of a lease."""
+    """Those of a target; without one Runpod, and every account elsewhere where this machine's journal knows of a lease.
+
+    Raises:
+        SettingsError: the target rents nothing.
+    """
     if target not in (None, *RENTS):
-        raise SettingsError(f"{target} rents nothing; {' and '.join(RENTS)} do")
-    known = [lease.account for lease in Journal().leases() if lease.cloud == "aws" and lease.ended_at is None]
-    if target == "runpod" or (target is None and not known):
-        return [cloud_of("runpod")]
-    from stacks.clouds.aws import AwsCloud
+        raise SettingsError(f"{target} rents nothing; {', '.join(RENTS)} do")
+    known = {
+        lease.account: lease.cloud
+        for lease in Journal().leases()
+        if lease.ended_at is None and lease.cloud in RENTS[1:] and target in (None, lease.cloud)
+    }
+    found: list[RentedCloud] = [_machine_cloud(cloud).of_account(account) for account, cloud in known.items()]
+    if target not in (None, "runpod"):
+        return found or [cloud_of(target)]
     from stacks.clouds.runpod import RunpodCloud, has_key
 
-    found: list[RentedCloud] = [AwsCloud.of_account(account) for account in dict.fromkeys(known)]
-    if target is None and has_key():
+    if target == "runpod" or not found or has_key():
         found.insert(0, RunpodCloud())
-    return found or [cloud_of("aws")]
+    return found
+
+
+def _machine_cloud(target: str) -> type[MachineCloud]:
+    if target == "aws":
+        from stacks.clouds.aws import AwsCloud
+
+        return AwsCloud
+    from stacks.clouds.azure import AzureCloud
+
+    return AzureCloud

@@ -22,7 +22,7 @@ DONE = {"end": "ended", "remove": "removed", "settle": "settled", "drop": "forgo
 def reap(
     target: Annotated[
         str | None,
-        typer.Argument(help="runpod or aws; without it whatever this machine knows to have rented."),
+        typer.Argument(help="runpod, aws or azure; without it whatever this machine knows to have rented."),
     ] = None,
     stack: Annotated[str | None, typer.Option("--stack", help="Only what is this stack's.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,

@@ -133,7 +133,7 @@ def lease(account: str = ACCOUNT, **changed: Any) -> Lease:
 def test_what_a_target_rents_from(desk: Desk) -> None:
     assert cloud_of("aws").address == ACCOUNT  # region by the stack's settings, account by the credentials
     assert isinstance(cloud_of("runpod"), RunpodCloud)
-    with pytest.raises(SettingsError, match="target local rents nothing; runpod and aws do"):
+    with pytest.raises(SettingsError, match="target local rents nothing; runpod, aws, azure do"):
         cloud_of("local")
 
 
@@ -154,8 +154,8 @@ def test_the_journal_says_where_to_look(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("RUNPOD_API_KEY", "rpa_x")
     assert addresses(None)[0] == "runpod"
     assert sorted(addresses(None)[1:]) == sorted(both)
-    with pytest.raises(SettingsError, match="azure rents nothing"):
-        clouds_to_reap("azure")
+    with pytest.raises(SettingsError, match="gcp rents nothing"):
+        clouds_to_reap("gcp")
 
 
 # reap
@@ -275,6 +275,11 @@ def test_what_an_up_tells_of_a_group() -> None:
     assert rented_lines("night", told)[-1] == (
         "a shell there: python -m stacks ssh night (AWS Systems Manager; no port is open)"
     )
+    of_azure = {**told, "group": None, "machine": {"name": "m-0", "size": "Standard_NC4as_T4_v3"}}
+    first, deadline, *_, last = rented_lines("night", of_azure)
+    assert first == "machine m-0: Standard_NC4as_T4_v3, $0.80 an hour at most"
+    assert "Azure's own timer ends it" in deadline
+    assert last.startswith("a command there: python -m stacks ssh night -- ")
 
 
 # ssh
