@@ -7,13 +7,15 @@ from typing import Literal
 import pulumi
 import pulumi_azure_native as azure
 
-Kind = Literal["blob", "vault", "registry"]
+Kind = Literal["storage", "vault", "registry"]
+GROUPS: Mapping[Kind, str] = {"storage": "blob", "vault": "vault", "registry": "registry"}
+"""Which of a service's ways in an endpoint is for."""
 ZONES: Mapping[Kind, str] = {
-    "blob": "privatelink.blob.core.windows.net",
+    "storage": "privatelink.blob.core.windows.net",
     "vault": "privatelink.vaultcore.azure.net",
     "registry": "privatelink.azurecr.io",
 }
-"""Source: private endpoint DNS zone values of Azure's public cloud, 2026-11; the keys are the endpoints' group ids."""
+"""Source: private endpoint DNS zone values of Azure's public cloud, 2026-11."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +62,7 @@ class Doors(pulumi.ComponentResource):
             subnet=azure.network.SubnetArgs(id=args.subnet_id),
             private_link_service_connections=[
                 azure.network.PrivateLinkServiceConnectionArgs(
-                    name=kind, private_link_service_id=target, group_ids=[kind]
+                    name=kind, private_link_service_id=target, group_ids=[GROUPS[kind]]
                 )
             ],
             tags=args.tags,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from infra.azure.bastion import Bastion, BastionArgs
 from infra.azure.doors import Doors, DoorsArgs
-from infra.azure.end_right import EndRight, EndRightArgs, end_role_id
+from infra.azure.end_right import end_role_id
 from infra.azure.group import Group, GroupArgs
 from infra.azure.identity import MachineIdentity, MachineIdentityArgs
 from infra.azure.image import PushedImage, PushedImageArgs
@@ -113,7 +113,7 @@ DOORS = DoorsArgs(
     stamp=STAMP,
     network_id=SUBNET.rpartition("/subnets/")[0],
     subnet_id=SUBNET.replace("/machines", "/endpoints"),
-    to={"blob": STORAGE_IDS.account, "vault": VAULT, "registry": REGISTRY},
+    to={"storage": STORAGE_IDS.account, "vault": VAULT, "registry": REGISTRY},
     tags=TAGS,
 )
 
@@ -135,17 +135,6 @@ COMPONENTS: dict[str, Callable[[], object]] = {
             caller_address=ADDRESS,
             tags=TAGS,
             after=[],
-        ),
-    ),
-    "EndRight": lambda: EndRight(
-        "it",
-        EndRightArgs(
-            subscription_id=SUBSCRIPTION,
-            group=GROUP,
-            group_id=GROUP_ID,
-            location=LOCATION,
-            stamp=STAMP,
-            tags=TAGS,
         ),
     ),
     "Key": lambda: Key("it", KEY),
