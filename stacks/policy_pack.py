@@ -27,10 +27,20 @@ def pack_words(folder: Path, target: str, make: Callable[[Path, Path], None] | N
         make: gets the environment's folder and the list of what goes into it; uv, or venv and pip, if None.
 
     Raises:
-        EngineError: the environment is missing and cannot be made.
+        EngineError: as `made_pack`.
     """
     if target not in TARGETS:
         return []
+    made_pack(folder, make)
+    return ["--policy-pack", PACK]
+
+
+def made_pack(folder: Path, make: Callable[[Path, Path], None] | None = None) -> None:
+    """Make the rules' environment, unless it is there as it should be.
+
+    Raises:
+        EngineError: it cannot be made.
+    """
     pack = folder / PACK
     wanted, made = pack / "requirements.txt", pack / ".venv"
     digest = hashlib.sha256(f"{sys.version} {wanted.read_text()}".encode()).hexdigest()
@@ -42,10 +52,9 @@ def pack_words(folder: Path, target: str, make: Callable[[Path, Path], None] | N
             raise EngineError(
                 f"the rules that stop a wrong `up` need {' and '.join(_names(wanted))} in {PACK}/.venv, which cannot "
                 f"be made here ({_why(error)}); let pip or uv reach their packages (a proxy, an index of your own), "
-                "then `up` again"
+                "then try again"
             ) from error
         note.write_text(digest)
-    return ["--policy-pack", PACK]
 
 
 def _venv(made: Path, wanted: Path) -> None:

@@ -1,6 +1,6 @@
-"""The policy pack in the real engine: the AWS stack whole passes its preview, a planted mistake does not.
+"""The policy pack in the real engine: AWS's whole stack and Azure's resources pass a preview, planted mistakes do not.
 
-AWS's own plugin is not needed: a stand-in says that it is AWS's, and makes nothing.
+The clouds' own plugins are not needed: a stand-in says that it is theirs, and makes nothing.
 """
 
 import json
@@ -13,12 +13,14 @@ import pytest
 
 from stacks.policy_pack import PACK
 from tests.engine.stack import MARKS, PROJECT, Engine
+from tests.stacks.policy.azure_resources import MARKS as AZURE_MARKS
+from tests.stacks.policy.azure_resources import OWNER, SUBSCRIPTION, role, stack
 
 pytestmark = [
     *MARKS,
     pytest.mark.skipif(
         not (PROJECT / PACK / ".venv").is_dir(),
-        reason=f"{PACK} has no environment yet; `python -m stacks up aws` makes it, from a package registry",
+        reason=f"{PACK} has no environment yet; `make rules` makes it, from a package registry",
     ),
 ]
 PROGRAM = """
@@ -46,8 +48,17 @@ PLANTED: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("stamp-on-everything", "aws:ec2/vpc:Vpc", {"tags": {}}),
     ("lease-on-machines", "aws:ec2/fleet:Fleet", {}),
-    ("metadata-by-token", "aws:ec2/launchConfiguration:LaunchConfiguration",
+    ("rights-by-token", "aws:ec2/launchConfiguration:LaunchConfiguration",
      {"rootBlockDevice": {"encrypted": True, "kmsKeyId": "k"}}),
+    ("encrypted-storage", "azure-native:compute:Disk", {"tags": AZURE_MARKS}),
+    ("no-public-ingress", "azure-native:network:SecurityRule",
+     {"access": "Allow", "direction": "Inbound", "sourceAddressPrefix": "Internet"}),
+    ("no-public-bucket", "azure-native:storage:BlobContainer", {"publicAccess": "Container"}),
+    ("no-wildcard-rights", "azure-native:authorization:RoleAssignment",
+     {"roleDefinitionId": role(OWNER), "scope": f"{SUBSCRIPTION}/resourceGroups/g"}),
+    ("stamp-on-everything", "azure-native:keyvault:Vault", {"tags": {}}),
+    ("lease-on-machines", "azure-native:batch:Pool", {}),
+    ("rights-by-token", "azure-native:containerregistry:Registry", {"adminUserEnabled": True}),
 ]  # fmt: skip
 
 
@@ -65,11 +76,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     (folder / "__main__.py").write_text(PROGRAM)
     plugin = folder / "stand-in"
     plugin.mkdir()
-    shutil.copyfile(Path(__file__).with_name("stand_in_aws.py"), plugin / "__main__.py")
+    shutil.copyfile(Path(__file__).with_name("stand_in.py"), plugin / "__main__.py")
     (plugin / "PulumiPlugin.yaml").write_text("runtime: {name: python, options: {virtualenv: ../.venv}}\n")
     (folder / "Pulumi.yaml").unlink()
-    text = (PROJECT / "Pulumi.yaml").read_text()
-    (folder / "Pulumi.yaml").write_text(f"{text}    - name: aws\n      path: stand-in\n")
+    places = "".join(f"    - name: {name}\n      path: stand-in\n" for name in ("aws", "azure-native"))
+    (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text() + places)
     return made
 
 
@@ -78,10 +89,12 @@ def told(engine: Engine, *words: str, whole: bool = False, **more: Any) -> subpr
     return engine(*words, "--stack", "test", "--policy-pack", PACK, PLANTED=planted)
 
 
-def test_the_whole_stack_passes(engine: Engine) -> None:
-    done = told(engine, "preview", whole=True)
+def test_the_whole_stack_passes_and_azure_s_resources_as_they_should_be(engine: Engine) -> None:
+    right = {one.token: one.inputs for one in stack().values() if one.token.startswith("azure-native:")}
+    done = told(engine, "preview", whole=True, **right)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "aws:autoscaling:Group" in done.stdout
+    assert "azure-native:compute:VirtualMachine" in done.stdout
     assert "✅ sonarstack" in done.stdout
 
 
@@ -89,8 +102,8 @@ def test_planted_mistakes_stop_an_up_each_by_its_rule_before_anything_is_made(en
     done = told(engine, "up", "--yes", **{token: inputs | marks(inputs) for _, token, inputs in PLANTED})
     assert done.returncode != 0
     for rule, token, _ in PLANTED:
-        _, module, kind = token.split(":")
-        place = f"[mandatory]  {rule}  (aws:{module.partition('/')[0]}:{kind}: planted)"
+        cloud, module, kind = token.split(":")
+        place = f"[mandatory]  {rule}  ({cloud}:{module.partition('/')[0]}:{kind}: planted)"
         assert done.stdout.count(place) == 1, f"{place}\n{done.stdout}"
     assert done.stdout.count("[mandatory]") == len(PLANTED), done.stdout
     state = json.loads(engine("stack", "export", "--stack", "test").stdout)

@@ -45,6 +45,7 @@ def test_one_that_was_left_half_is_made_again(project: Path) -> None:
 
 def test_a_target_without_rules_needs_none(project: Path) -> None:
     assert pack_words(project, "local", Maker()) == []
+    assert pack_words(project, "azure", Maker()) == ["--policy-pack", PACK]
 
 
 def test_where_it_cannot_be_made_one_line_says_why_and_what_to_do(project: Path) -> None:

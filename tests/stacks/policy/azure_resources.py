@@ -15,7 +15,13 @@ from tests.stacks.policy import planting
 MARKS = tags("azure", stamp="x", lease_until=datetime(2026, 11, 28, tzinfo=UTC))
 GROUP = "/subscriptions/s/resourceGroups/g"
 READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 SUBSCRIPTION = "/subscriptions/s"
+
+
+def role(name: str) -> str:
+    """Id of a role of Azure's own."""
+    return f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{name}"
 
 
 def program() -> None:

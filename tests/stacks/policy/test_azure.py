@@ -16,7 +16,7 @@ from stacks.policy.marks import LEASE, STAMP
 from stacks.policy.mistakes import joined
 from stacks.policy.subject import UNKNOWN, Subject
 from tests.stacks.policy import planting
-from tests.stacks.policy.azure_resources import MARKS, READER, SUBSCRIPTION, stack
+from tests.stacks.policy.azure_resources import MARKS, OWNER, READER, SUBSCRIPTION, role, stack
 from tests.stacks.policy.planting import Inputs, changed, places
 
 
@@ -43,10 +43,6 @@ def put(value: Any, *path: str | int) -> Callable[[Inputs], object]:
     return change
 
 
-def role(name: str) -> str:
-    return f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{name}"
-
-
 STORAGE, INGRESS, BUCKET = "encrypted-storage", "no-public-ingress", "no-public-bucket"
 RIGHTS, MARK, LEASES, TOKEN = (
     "no-wildcard-rights", "stamp-on-everything", "lease-on-machines", "rights-by-token",
@@ -55,7 +51,6 @@ CARDS = ("networkProfile", "networkInterfaceConfigurations", 0, "ipConfiguration
 WAY = ("securityRules", 0)
 OS_DISK = ("storageProfile", "osDisk", "managedDisk", "diskEncryptionSet")
 EVERY_NETWORK = [{"iPAddressOrRange": "0.0.0.0/0"}]
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 ALL_SECRETS = [{"objectId": "o", "tenantId": "t", "permissions": {"secrets": ["All"]}}]
 
 PLANTED: list[tuple[str, str, Callable[[Inputs], object], str]] = [

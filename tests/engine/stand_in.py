@@ -1,5 +1,5 @@
 # ruff: noqa: N802 the names are the protocol's
-"""A provider that says it is AWS's and makes nothing: what it is given is what it gives back."""
+"""A provider of whatever name it is given a place for, that makes nothing: what it is given is what it gives back."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
