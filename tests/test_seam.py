@@ -16,10 +16,13 @@ from app.seal.sealed_mirror import SealedMirror
 from app.seal.unseal import sealed_data_mark, unseal_data
 from app.secrets import SEAL_KEY
 from app.storage import UNFINISHED
+from app.telemetry.logs.azure import ADDRESS, row
+from app.telemetry.logs.record import LogRecord
 from app.training.manifest import MANIFEST, verify_manifest, write_manifest
 from app.training.run_folder import RECORD, RunFolder
 from infra import outcomes, specs
 from infra.aws.types import TYPES
+from infra.azure import tables
 from infra.runs import manifest
 from infra.runs.manifest import differences
 from infra.seal import folder as infra_folder
@@ -178,3 +181,12 @@ def test_both_sides_have_the_same_form_of_a_sealed_folder() -> None:
     for name in ("Mark", "SealedFile", "Index"):
         mine, its = getattr(app_folder, name), getattr(infra_folder, name)
         assert mine.__slots__ == its.__slots__
+
+
+def test_azure_s_stream_has_the_columns_that_the_program_sends() -> None:
+    record = LogRecord(id="1", time_ms=0, level="INFO", kind="step", message="m", run="r", host="h", step=3)
+    assert row(record).keys() == tables.SENT[tables.RECORDS].keys()
+    address = tables.stream_address("https://logs.example.com", "dcr-1", tables.RECORDS)
+    found = ADDRESS.fullmatch(address)
+    assert found is not None
+    assert found.groups() == ("https://logs.example.com", "dcr-1", tables.stream(tables.RECORDS))

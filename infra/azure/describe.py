@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from infra.azure import roles
+from infra.azure import network_prices, roles
 from infra.azure.describe_host import HOST_TELLERS, Facts
 
 ROLES = {
@@ -16,7 +16,7 @@ ROLES = {
     roles.METRICS_PUBLISHER: "sends records",
     roles.ADMIN_LOGIN: "signs in to machines",
 }
-OWN_NETWORK = "the stack's network"
+OWN_NETWORK, OWN_ROLE = "the stack's network", "the stack's own role"
 
 
 def describe(token: str, inputs: Mapping[str, Any]) -> Facts:
@@ -69,7 +69,8 @@ def _address(inputs: Mapping[str, Any]) -> Facts:
 
 def _way_out(inputs: Mapping[str, Any]) -> Facts:
     del inputs
-    return ["takes no connection from outside", "billed by the hour while it stands"]
+    price = network_prices.NAT_USD_PER_H
+    return ["takes no connection from outside", f"about ${price:g} an hour while it stands"]
 
 
 def _endpoint(inputs: Mapping[str, Any]) -> Facts:
@@ -78,11 +79,11 @@ def _endpoint(inputs: Mapping[str, Any]) -> Facts:
         for one in inputs.get("privateLinkServiceConnections") or ()
         for kind in one.get("groupIds") or ()
     ]
-    return [f"to {', '.join(kinds)}, about $0.01 an hour"]
+    return [f"to {', '.join(kinds)}, about ${network_prices.ENDPOINT_USD_PER_H:g} an hour"]
 
 
 def _gate(inputs: Mapping[str, Any]) -> Facts:
-    facts = ["asks for an account of the directory; about $0.29 an hour"]
+    facts = [f"asks for an account of the directory; about ${network_prices.BASTION_USD_PER_H:g} an hour"]
     return [*facts, "open to whoever has a link"] if inputs.get("enableShareableLink") else facts
 
 
@@ -170,7 +171,7 @@ def _role(inputs: Mapping[str, Any]) -> Facts:
 
 def _right(inputs: Mapping[str, Any]) -> Facts:
     role = str(inputs.get("roleDefinitionId")).rpartition("/")[2]
-    return [f"{ROLES.get(role, 'a role of the stack')} on {_place(str(inputs.get('scope')))}"]
+    return [f"{ROLES.get(role, OWN_ROLE)} on {_place(str(inputs.get('scope')))}"]
 
 
 def _place(scope: str) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 Facts = list[str]
 UNKNOWN = "[known only after up]"
+LOGS_USD_PER_GB = 2.3
+"""Of analytics tables. Source: Azure Monitor's list prices as told by others (monitoringcost.com), 2026-11."""
 
 
 def _machine(inputs: Mapping[str, Any]) -> Facts:
@@ -108,7 +110,7 @@ def _workspace(inputs: Mapping[str, Any]) -> Facts:
     locked = (inputs.get("features") or {}).get("disableLocalAuth")
     return [
         f"kept {inputs.get('retentionInDays', 0):g} days",
-        f"at most {cap:g} GB a day, about $2.30 a GB" if cap and cap > 0 else "NO daily limit",
+        f"at most {cap:g} GB a day, about ${LOGS_USD_PER_GB:g} a GB" if cap and cap > 0 else "NO daily limit",
         "by roles only" if locked else "keys work",
         "encrypted by Azure's key",
     ]

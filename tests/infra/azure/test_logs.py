@@ -1,17 +1,21 @@
 """Records and figures on Azure: where they go, in which columns, how much of them, and who is told."""
 
+import importlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import infra.azure
 from infra.azure.logs import COUNTERS, Logs
 from infra.azure.tables import COLUMNS, GPU, RECORDS, SENT, TURNED, stream
 from infra.azure.workbook import page
 from tests.infra.azure.guard_things import GUARD_COMPONENTS, LOGS, WORKSPACE
 from tests.infra.azure.things import made, of_type
 
+AZURE = Path(infra.azure.__file__).parent
 RESERVED = {"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniqueid", "title"}
 """Names that no column of a custom table may have."""
 
@@ -74,6 +78,17 @@ def test_a_table_is_one_that_azure_takes(table: str) -> None:
     assert not {name.lower() for name in COLUMNS[table]} & RESERVED
     assert set(COLUMNS[table].values()) <= {"string", "long", "int", "real", "boolean", "datetime", "dynamic"}
     assert TURNED.keys() == SENT.keys() == COLUMNS.keys()
+
+
+def test_a_machine_sends_its_gpus_in_the_stream_s_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Beside each other in one folder and no package, as they lie on the machine.
+    monkeypatch.syspath_prepend(str(AZURE))
+    row = importlib.import_module("machine_collect").gpu_row(
+        "0, 97, 14000, 68.5, [N/A]", "night-0", "2026-11-28T12:00:00Z"
+    )
+    assert row.keys() == SENT[GPU].keys()
+    kinds = {"datetime": str, "string": str, "real": float}
+    assert all(value is None or isinstance(value, kinds[SENT[GPU][name]]) for name, value in row.items())
 
 
 def test_the_addresses_are_of_the_rule_s_own_streams() -> None:
