@@ -1,4 +1,4 @@
-"""What holds for each component of the ground alone: its shape, its tags, nothing open, nothing in the clear."""
+"""What holds for each component alone: its shape, its tags, nothing open, nothing in the clear."""
 
 import json
 
@@ -9,7 +9,7 @@ from tests.infra.azure.things import ADDRESS, COMPONENTS, TAGS, component, of_ty
 
 UNTAGGED = {
     "Subnet", "PrivateDnsZoneGroup", "BlobContainer", "BlobServiceProperties", "ManagementPolicy", "RoleAssignment",
-    "Image",
+    "Image", "RoleDefinition", "Table", "DataCollectionRuleAssociation", "Budget",
 }  # fmt: skip
 """Types that have no tags, each of which belongs to one that has; an image lies in a registry."""
 INSIDE = ("10.20.", "VirtualNetwork", "GatewayManager", "AzureLoadBalancer")
@@ -32,7 +32,7 @@ def test_a_component_has_the_house_s_shape(kind: str) -> None:
 def test_whatever_can_carry_tags_does(kind: str) -> None:
     for one in component(kind).values():
         if one.custom and one.token.rsplit(":", 1)[-1] not in UNTAGGED:
-            assert one.inputs["tags"] == TAGS, one.name
+            assert TAGS.items() <= one.inputs["tags"].items(), one.name
 
 
 @every
@@ -79,6 +79,6 @@ def test_an_address_is_the_way_out_s_or_the_gate_s(kind: str) -> None:
 @every
 def test_each_part_has_words_that_fit(kind: str) -> None:
     told = {one.name: describe(one.token, one.inputs) for one in component(kind).values() if one.custom}
-    assert "NOT" not in json.dumps(told)
-    assert "NO " not in json.dumps(told)
-    assert "open" not in json.dumps(told)
+    assert any(told.values())
+    for wrong in ("NOT", "NO ", "AT ONCE", "open", "None", "planted", "password"):
+        assert wrong not in json.dumps(told)

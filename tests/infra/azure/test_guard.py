@@ -34,7 +34,6 @@ from stacks.mock_run import SHOWN_SECRET
 from tests.infra.azure.guard_things import (
     DEADLINE,
     GROUP_ID,
-    GUARD_COMPONENTS,
     IDENTITY,
     IDLE,
     MACHINE,
@@ -44,7 +43,7 @@ from tests.infra.azure.guard_things import (
     UNTIL,
     may,
 )
-from tests.infra.azure.things import made, of_type
+from tests.infra.azure.things import component, made, of_type
 
 SWITCHES = f"{STAMP}-switches"
 moments = st.datetimes(
@@ -80,12 +79,12 @@ def text(moment: datetime) -> str:
 def test_the_switches_end_machines_of_their_group_and_do_nothing_else(
     action: str, target: str, allowed: bool
 ) -> None:
-    declared = made(GUARD_COMPONENTS["EndRight"])
+    declared = component("EndRight")
     assert may(declared, SWITCHES, action, target) is allowed
 
 
 def test_the_right_is_one_role_of_the_group_alone_and_no_data_action() -> None:
-    declared = made(GUARD_COMPONENTS["EndRight"])
+    declared = component("EndRight")
     (role,) = of_type(declared, "RoleDefinition")
     assert role.inputs["assignableScopes"] == [role.inputs["scope"]] == [GROUP_ID]
     (permission,) = role.inputs["permissions"]
@@ -182,7 +181,7 @@ def first_after(moment: datetime, hhmm: str) -> datetime:
 
 
 def test_the_daily_shutdown_has_azure_s_one_name_and_the_machine_as_its_target() -> None:
-    (schedule,) = of_type(made(GUARD_COMPONENTS["DailyShutdown"]), "GlobalSchedule")
+    (schedule,) = of_type(component("DailyShutdown"), "GlobalSchedule")
     assert schedule.inputs["name"] == f"shutdown-computevm-{MACHINE}"
     assert schedule.inputs["targetResourceId"] == MACHINE_ID
     assert schedule.inputs["dailyRecurrence"] == {"time": "1230"}
@@ -190,7 +189,7 @@ def test_the_daily_shutdown_has_azure_s_one_name_and_the_machine_as_its_target()
 
 
 def test_an_idle_gpu_reaches_the_workflow_that_deletes() -> None:
-    declared = made(GUARD_COMPONENTS["IdleAlarm"])
+    declared = component("IdleAlarm")
     rule, told, workflow = (declared[f"it-{what}"] for what in ("alarm", "ends", "end"))
     (reached,) = rule.inputs["actions"]["actionGroups"]
     assert reached.endswith(told.inputs["actionGroupName"])
@@ -232,7 +231,7 @@ def test_an_idle_time_that_no_alarm_sees_is_refused() -> None:
 
 
 def test_the_budget_is_of_the_group_and_its_start_stays() -> None:
-    (budget,) = of_type(made(GUARD_COMPONENTS["MonthlyBudget"]), "Budget")
+    (budget,) = of_type(component("MonthlyBudget"), "Budget")
     assert budget.inputs["scope"] == GROUP_ID
     assert budget.inputs["timePeriod"] == {"startDate": "2026-11-01T00:00:00Z"}
     assert budget.ignored == ("timePeriod",)

@@ -13,7 +13,6 @@ from stacks.mock_run import Declared
 from tests.infra.azure.guard_things import (
     DEADLINE,
     GROUP_ID,
-    GUARD_COMPONENTS,
     HOST,
     IDENTITY,
     LOGIN,
@@ -22,7 +21,7 @@ from tests.infra.azure.guard_things import (
     RULE,
     START_TEXT,
 )
-from tests.infra.azure.things import made, of_type
+from tests.infra.azure.things import component, made, of_type
 
 
 def machine(args: HostArgs = HOST) -> Declared:
@@ -133,7 +132,7 @@ def test_the_timer_is_there_before_the_machine() -> None:
 
 
 def test_the_agent_speaks_with_the_machine_s_identity_and_collects_by_the_rule() -> None:
-    declared = made(GUARD_COMPONENTS["Host"])
+    declared = component("Host")
     agent = declared["it-agent"].inputs
     assert (agent["publisher"], agent["type"]) == ("Microsoft.Azure.Monitor", "AzureMonitorLinuxAgent")
     identity = agent["settings"]["authentication"]["managedIdentity"]
@@ -165,7 +164,7 @@ def test_who_signs_in_with_a_directory_account_has_a_right_on_the_group() -> Non
     assert (right["principalId"], right["principalType"], right["scope"]) == ("caller", "User", GROUP_ID)
     assert right["roleDefinitionId"].endswith(ADMIN_LOGIN)
     assert declared["it-machine"].inputs["identity"]["type"] == "SystemAssigned, UserAssigned"
-    alone = made(GUARD_COMPONENTS["Host"])
+    alone = component("Host")
     assert not {"it-login", "it-login-right"} & alone.keys()
 
 

@@ -12,8 +12,8 @@ import infra.azure
 from infra.azure.logs import COUNTERS, Logs
 from infra.azure.tables import COLUMNS, GPU, RECORDS, SENT, TURNED, stream
 from infra.azure.workbook import page
-from tests.infra.azure.guard_things import GUARD_COMPONENTS, LOGS, WORKSPACE
-from tests.infra.azure.things import made, of_type
+from tests.infra.azure.guard_things import LOGS, WORKSPACE
+from tests.infra.azure.things import component, made, of_type
 
 AZURE = Path(infra.azure.__file__).parent
 RESERVED = {"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniqueid", "title"}
@@ -21,7 +21,7 @@ RESERVED = {"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniquei
 
 
 def test_a_day_has_its_limit_and_nobody_comes_with_a_key() -> None:
-    (workspace,) = of_type(made(GUARD_COMPONENTS["Logs"]), "Workspace")
+    (workspace,) = of_type(component("Logs"), "Workspace")
     assert workspace.inputs["workspaceCapping"] == {"dailyQuotaGb": 1.0}
     assert workspace.inputs["features"]["disableLocalAuth"] is True
     assert workspace.inputs["sku"] == {"name": "PerGB2018"}
@@ -43,7 +43,7 @@ def test_a_time_that_no_table_knows_is_refused(days: int) -> None:
 
 
 def test_each_table_has_a_stream_and_a_flow_that_fills_it() -> None:
-    declared = made(GUARD_COMPONENTS["Logs"])
+    declared = component("Logs")
     (rule,) = of_type(declared, "DataCollectionRule")
     flows = {flow["streams"][0]: flow for flow in rule.inputs["dataFlows"]}
     (place,) = rule.inputs["destinations"]["logAnalytics"]
@@ -105,7 +105,7 @@ def test_the_addresses_are_of_the_rule_s_own_streams() -> None:
 
 
 def test_the_agent_has_its_share_of_the_rule() -> None:
-    (rule,) = of_type(made(GUARD_COMPONENTS["Logs"]), "DataCollectionRule")
+    (rule,) = of_type(component("Logs"), "DataCollectionRule")
     sources = rule.inputs["dataSources"]
     (counters,) = sources["performanceCounters"]
     assert counters["counterSpecifiers"] == list(COUNTERS)
@@ -116,7 +116,7 @@ def test_the_agent_has_its_share_of_the_rule() -> None:
 
 
 def test_who_is_told_of_errors_full_disks_and_full_memory() -> None:
-    declared = made(GUARD_COMPONENTS["Logs"])
+    declared = component("Logs")
     told = declared["it-told"]
     assert [one["emailAddress"] for one in told.inputs["emailReceivers"]] == ["owner@example.com"]
     assert len(told.inputs["groupShortName"]) <= 12
@@ -130,7 +130,7 @@ def test_who_is_told_of_errors_full_disks_and_full_memory() -> None:
 
 
 def test_alarms_and_page_ask_for_columns_that_there_are() -> None:
-    declared = made(GUARD_COMPONENTS["Logs"])
+    declared = component("Logs")
     asked = [one.inputs["criteria"]["allOf"][0]["query"] for one in of_type(declared, "ScheduledQueryRule")]
     asked += [item["content"]["query"] for item in json.loads(page(WORKSPACE))["items"]]
     perf = {"TimeGenerated", "ObjectName", "CounterName", "CounterValue"}

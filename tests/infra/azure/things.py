@@ -18,6 +18,7 @@ from infra.azure.storage import RunStorage, RunStorageArgs, storage_ids
 from infra.azure.vaults import vault_name
 from stacks.mock_azure import SUBSCRIPTION, TENANT
 from stacks.mock_run import Declared, declare
+from tests.infra.azure.guard_things import GUARD_COMPONENTS
 
 STAMP, LOCATION = "sonarstack-night-abc123", "eastus"
 TAGS = {"sonarstack:stamp": STAMP}
@@ -144,6 +145,7 @@ COMPONENTS: dict[str, Callable[[], object]] = {
     "ImageRegistry, cheap": lambda: ImageRegistry("it", IMAGES),
     "ImageRegistry, private": lambda: ImageRegistry("it", replace(IMAGES, profile="private")),
     "PushedImage": lambda: PushedImage("it", IMAGE),
+    **GUARD_COMPONENTS,
 }
 
 _made: dict[str, dict[str, Declared]] = {}
