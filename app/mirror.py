@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import OutputError
+from app.far_store import open_store
 from app.storage import UNFINISHED, atomic_write, sha256_file, write_text
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
@@ -30,24 +31,15 @@ class Mirror:
         """Open the address; nothing is written yet.
 
         Raises:
-            OutputError: no such kind of address, or its package is not installed.
+            OutputError: see `open_store`.
         """
-        import fsspec
-
         self._local = local
         self._address = address.rstrip("/")
         self._digests: dict[str, tuple[tuple[int, int], str]] = {}
         try:
-            self._far, root = fsspec.core.url_to_fs(self._address)
-        except ImportError as error:
-            raise OutputError(
-                f"cannot mirror to {address}: {error}; pip install 'sonarstack[cloud]'"
-            ) from error
+            self._far, self._root = open_store(self._address)
         except ValueError as error:
-            raise OutputError(
-                f"cannot mirror to {address}: {error}; give s3://, gs://, az:// or a folder"
-            ) from error
-        self._root = str(root).rstrip("/")
+            raise OutputError(f"cannot mirror to {address}: {error}") from error
         self._is_folder = "file" in _protocols(self._far)
         self._has_folders = OBJECT_STORES.isdisjoint(_protocols(self._far))
 

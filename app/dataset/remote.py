@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from app.errors import DatasetError
+from app.far_store import open_store
 from app.mirror import INDEX
 from app.storage import UNFINISHED, output_error, sha256_file, write_json
 from app.telemetry.progress import Progress
@@ -80,15 +81,10 @@ def local_data(data: str, progress: Progress, *, cache: Path = CACHE) -> Path:
 
 
 def _open(address: str) -> tuple[Any, str]:
-    import fsspec
-
     try:
-        store, root = fsspec.core.url_to_fs(address)
-    except ImportError as error:
-        raise DatasetError(f"cannot read {address}: {error}; pip install 'sonarstack[cloud]'") from error
+        return open_store(address)
     except ValueError as error:
-        raise DatasetError(f"cannot read {address}: {error}; give s3://, gs://, az:// or a folder") from error
-    return store, str(root).rstrip("/")
+        raise DatasetError(f"cannot read {address}: {error}") from error
 
 
 def _listed(store: Any, root: str, address: str) -> dict[str, FarFile]:

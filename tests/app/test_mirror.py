@@ -13,10 +13,14 @@ from app.mirror import INDEX, OWNER, Mirror
 from app.storage import write_text
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "azure"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "folder":
         yield str(tmp_path / "far")
+        return
+    if request.param == "azure":
+        request.getfixturevalue("azure")
+        yield "az://runs/st/one"
         return
     yield "memory://far/run"
     memory = fsspec.filesystem("memory")
