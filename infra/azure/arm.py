@@ -5,8 +5,10 @@ request-limits-and-throttling (429, Retry-After), 2026-11.
 """
 
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,7 +51,7 @@ class Arm:
         self._base = httpx.URL(self.address)
         if self._base.scheme != "https" and self._base.host not in LOOPBACK:
             raise AccountError(f"{VARIABLE}={self.address} is not https; a token is never sent there")
-        self._client = client or httpx.Client(timeout=TIMEOUT)
+        self._client = client or httpx.Client(timeout=TIMEOUT, verify=_trusted())
         self._pause = pause
         self._token: account.Token | None = None
 
@@ -164,9 +166,14 @@ class Arm:
         port = {"https": 443, "http": 80}
         there = (url.scheme, url.host, url.port or port.get(url.scheme))
         if there != (self._base.scheme, self._base.host, self._base.port or port.get(self._base.scheme)):
-            raise AzureError(
-                f"Azure's list of {what} goes on at {url.host}, which is not {self._base.host}; not followed"
-            )
+            ours, theirs = self._base.netloc.decode(), url.netloc.decode()
+            raise AzureError(f"Azure's list of {what} goes on at {theirs}, which is not {ours}; not followed")
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading the authorities takes a tenth of a second, once."""
+    return httpx.create_ssl_context()
 
 
 def _pace(attempt: int) -> float:
