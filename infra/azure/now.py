@@ -1,9 +1,11 @@
-"""What Azure says now of a stack's machine: whether it is there, of what size, and what such a one costs."""
+"""What Azure says now of a stack's machine: whether it is there, how it is, of what size, and what such a one costs."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from infra.azure.owned import owned_machines
+from infra.azure.arm import Arm
+from infra.azure.names import part_id_in
+from infra.azure.owned import MachineState, machine_state
 from infra.azure.sizes import SIZES, on_demand_price
 from infra.prices import read_prices
 from infra.vm.now import MachineNow
@@ -16,15 +18,20 @@ def machine_now(where: Mapping[str, Any]) -> MachineNow:
         AzureError: Azure does not tell.
     """
     name = str(where["machine"])
-    found = next(
-        (one for one in owned_machines(str(where["subscription"]), str(where["owner"])) if one.name == name),
-        None,
-    )
+    kind = "Microsoft.Compute/virtualMachines"
+    with Arm() as arm:
+        found = machine_state(arm, part_id_in(str(where["subscription"]), str(where["group"]), kind, name))
     if found is None:
         return MachineNow(name=name, status="gone")
-    size = SIZES.get(found.type_name)
-    price = None
-    if size is not None and not found.spot:
-        row = on_demand_price(size, read_prices(), str(where["location"]))
-        price = row.price_usd_per_h if row else None
-    return MachineNow(name=name, status=found.state, type_name=found.type_name, price_usd_per_h=price)
+    price = _price_usd_per_h(found, str(where["location"]))
+    status = found.power.removeprefix("PowerState/") or found.provisioning.lower()
+    return MachineNow(name=name, status=status, type_name=found.size, price_usd_per_h=price)
+
+
+def _price_usd_per_h(found: MachineState, location: str) -> float | None:
+    """By the dated table; for a spot machine, whose own price Azure tells nowhere, the bid counts."""
+    size = SIZES.get(found.size)
+    if size is None or found.spot:
+        return None
+    row = on_demand_price(size, read_prices(), location)
+    return row.price_usd_per_h if row else None

@@ -71,8 +71,8 @@ def up(
 
 def rented_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
     """What a stack that rents tells of its machine: price, deadline, ways in."""
-    if outputs.get("group"):
-        return group_lines(stack, outputs)
+    if outputs.get("group") or outputs.get("machine"):
+        return machine_lines(stack, outputs)
     pod = outputs.get("pod") or {}
     price, until = outputs.get("priceUsdPerH") or 0, outputs.get("leaseUntil")
     mark = "SIMULATED " if outputs.get("simulated") else ""
@@ -87,14 +87,22 @@ def rented_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def group_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
-    """The same of a group's machine."""
+def machine_lines(stack: str, outputs: Mapping[str, Any]) -> list[str]:
+    """The same of a cloud's virtual machine."""
     until = datetime.fromisoformat(outputs["leaseUntil"])
+    group, machine = outputs.get("group"), outputs.get("machine")
+    if group:
+        what, whose = f"group {group['name']}: one machine at a time", "AWS"
+        way = f"a shell there: python -m stacks ssh {stack} (AWS Systems Manager; no port is open)"
+    else:
+        assert machine
+        what, whose = f"machine {machine['name']}: {machine['size']}", "Azure"
+        way = f"a command there: python -m stacks ssh {stack} -- nvidia-smi (run command; no port is open)"
     return [
-        f"group {outputs['group']['name']}: one machine at a time, ${outputs['priceUsdPerH']:.2f} an hour at most",
-        f"deadline: {until:%Y-%m-%d %H:%M %Z}; then AWS's own timer ends it, whatever it does",
+        f"{what}, ${outputs['priceUsdPerH']:.2f} an hour at most",
+        f"deadline: {until:%Y-%m-%d %H:%M %Z}; then {whose}'s own timer ends it, whatever it does",
         f"the run: {outputs['runUrl']}",
-        f"a shell there: python -m stacks ssh {stack} (AWS Systems Manager; no port is open)",
+        way,
     ]
 
 

@@ -7,13 +7,14 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from infra.errors import SettingsError
-from stacks.configs import TARGETS, AwsSettings, LocalSettings, RunpodSettings
+from stacks.configs import TARGETS, LocalSettings
 from stacks.settings import parse_settings, parse_words, read_pulumi_config, read_stack_file
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = {"target": "local", "dataUrl": "tiles"}
 RUNPOD = {"target": "runpod", "dataUrl": "tiles", "maxUsdPerH": "0.8"}
 AWS = {"target": "aws", "dataUrl": "tiles", "maxUsdPerH": "0.8"}
+AZURE = {"target": "azure", "dataUrl": "tiles", "maxUsdPerH": "0.6"}
 
 
 def parse(settings: dict[str, str], **changed: str):
@@ -44,8 +45,8 @@ def test_keys_of_other_programs_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("base", "changed", "message"),
     [
-        ({}, {}, r"sonarstack:target is not set; allowed are local, runpod, aws"),
-        ({}, {"target": "gcp"}, r"sonarstack:target='gcp'; allowed are local, runpod, aws"),
+        ({}, {}, r"sonarstack:target is not set; allowed are local, runpod, aws, azure"),
+        ({}, {"target": "gcp"}, r"sonarstack:target='gcp'; allowed are local, runpod, aws, azure"),
         ({"target": "local"}, {}, r"sonarstack:dataUrl is not set: Folder of labelled tiles"),
         (LOCAL, {"maxHours": "0"}, r"maxHours='0': input should be greater than 0 \(Hours"),
         (LOCAL, {"maxHours": "1000"}, r"maxHours='1000': input should be less than or equal to 720"),
@@ -89,6 +90,17 @@ def test_keys_of_other_programs_are_left_alone() -> None:
         (AWS, {"gpuCount": "2"}, r"gpuCount is not used on aws"),
         (AWS, {"region": "Frankfurt"}, r"region='Frankfurt': .*us-east-1"),
         (AWS, {"market": "bid"}, r"market='bid': input should be 'spot' or 'on_demand'"),
+        (AZURE, {"sizes": '["Standard_NC6s_v3"]'}, r"NC6s_v3 .*retired 2025-09-30.*take one of Standard_NC4as"),
+        (AZURE, {"sizes": '["big"]'}, r"sonarstack:sizes: 'big' is no size with a GPU"),
+        (AZURE, {"sizes": "[]"}, r"no size is named"),
+        (AZURE, {"gpus": '["T4"]'}, r"gpus is not used on azure; name sizes in sonarstack:sizes"),
+        (AZURE, {"location": "East US"}, r"location='East US': .*short name, such as eastus"),
+        (AZURE, {"subscription": "mine"}, r"subscription='mine': "),
+        (AZURE, {"login": "entra"}, r"login entra needs sonarstack:bastion true"),
+        (AZURE, {"diskGib": "32"}, r"diskGib='32': input should be greater than or equal to 64"),
+        (AZURE, {"imageVersion": "newest"}, r"imageVersion='newest': "),
+        (AZURE, {"callerAddress": "home"}, r"callerAddress='home': "),
+        (AZURE, {"runUrl": "az://x/y"}, r"runUrl is not used on azure"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_what_is_allowed(base, changed, message) -> None:
@@ -149,12 +161,10 @@ def test_the_engine_passes_settings_in_its_variable(monkeypatch) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_projects_own_stacks_are_right_and_name_every_setting(target) -> None:
     settings = read_stack_file(PROJECT, target)
-    assert isinstance(
-        settings, {"local": LocalSettings, "runpod": RunpodSettings, "aws": AwsSettings}[target]
-    )
+    assert isinstance(settings, TARGETS[target])
     text = (PROJECT / f"Pulumi.{target}.yaml").read_text()
     for name in TARGETS[target].model_fields:
-        if target != "aws" or name not in ("gpus", "gpu_count", "run_url"):  # not used there
+        if target not in ("aws", "azure") or name not in ("gpus", "gpu_count", "run_url"):  # not used there
             assert re.search(rf"^  (# )?sonarstack:{to_camel(name)}:", text, re.MULTILINE), name
 
 

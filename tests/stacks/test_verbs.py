@@ -29,7 +29,7 @@ def stacks(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("target", ["local", "runpod", "aws"])
+@pytest.mark.parametrize("target", ["local", "runpod", "aws", "azure"])
 def test_plan_needs_no_engine_no_account_and_no_docker(target, tmp_path) -> None:
     done = stacks("plan", target, PATH="/nowhere", DOCKER_HOST=f"unix://{tmp_path}/none", HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
