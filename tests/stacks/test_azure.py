@@ -23,8 +23,8 @@ from tests.stacks.azure_stack import declared, declared_anew, declared_for, sett
 
 GOLDEN = Path(__file__).with_name("azure_resources.txt")
 UNTAGGED = {
-    "BlobContainer", "BlobServiceProperties", "Budget", "DataCollectionRuleAssociation", "ManagementPolicy", "PrivateDnsZoneGroup",
-    "RoleAssignment", "RoleDefinition", "Subnet", "Table",
+    "BlobContainer", "BlobServiceProperties", "Budget", "DataCollectionRuleAssociation", "ManagementPolicy",
+    "PrivateDnsZoneGroup", "RoleAssignment", "RoleDefinition", "Subnet", "Table",
 }  # fmt: skip
 """Types that Azure has no tags for, each of which belongs to one that has."""
 EVERYTHING = {
