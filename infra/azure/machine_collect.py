@@ -54,10 +54,10 @@ class Gpus:
         self.rows: deque[dict[str, Any]] = deque(maxlen=ROWS)
         self.host = ""
 
-    def tick(self, now: float) -> None:
-        """Look, and send what waits."""
+    def tick(self, now: float) -> bool:
+        """Look, and send what waits, if it is time; whether it was."""
         if not self.cloud.settings["gpuLog"] or now < self.next:
-            return
+            return False
         self.next = now + pause(GPU_EVERY_S)
         self.host = self.host or self.cloud.name()
         told = said_by(["nvidia-smi", f"--query-gpu={FIGURES}", "--format=csv,noheader,nounits"])
@@ -65,8 +65,6 @@ class Gpus:
             raise CallError("nvidia-smi tells nothing")
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.rows.extend(gpu_row(line, self.host, moment) for line in told.splitlines() if line.strip())
-        if not self.rows:
-            return
         headers = {**self.cloud.bearer(MONITOR), "Content-Type": "application/json"}
         address = f"{self.cloud.settings['gpuLog']}?api-version={INGESTION_API}"
         try:
@@ -76,6 +74,7 @@ class Gpus:
                 self.rows.clear()  # these it will never take
             raise
         self.rows.clear()
+        return True
 
 
 def gpu_row(line: str, host: str, moment: str) -> dict[str, Any]:
@@ -112,20 +111,22 @@ class JobLog:
         self.length: int | None = None
         self.started = self.sent = time.monotonic()
 
-    def tick(self, now: float, *, last: bool = False) -> None:
-        """Read what there is, and append it if it is time."""
+    def tick(self, now: float, *, last: bool = False) -> bool:
+        """Read what there is, and append it if it is time; whether it was."""
         at_end = self.read()
         every = LOG_EVERY_S if now - self.started < QUICK_S else LOG_SLOWER_S
         due = at_end or last or len(self.waiting) >= PART_BYTES or now - self.sent >= pause(every)
-        if self.waiting and due:
-            self.sent = now
-            self.append(bytes(self.waiting))
-            self.bytes += len(self.waiting)
-            self.waiting.clear()
-            self.mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = self.mark.with_suffix(".part")
-            part.write_text(json.dumps({"container": self.container, "bytes": self.bytes}))
-            part.replace(self.mark)
+        if not self.waiting or not due:
+            return False
+        self.sent = now
+        self.append(bytes(self.waiting))
+        self.bytes += len(self.waiting)
+        self.waiting.clear()
+        self.mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self.mark.with_suffix(".part")
+        part.write_text(json.dumps({"container": self.container, "bytes": self.bytes}))
+        part.replace(self.mark)
+        return True
 
     def read(self) -> bool:
         """Take from Docker what fits; whether its output has ended."""
@@ -213,8 +214,8 @@ def collect(cloud: Cloud) -> None:
             until = time.monotonic() + pause(ENDS_WITHIN_S)
         for name, tick in (("GPU figures", gpus.tick), ("job.log", lambda now: log.tick(now, last=asked))):
             try:
-                tick(time.monotonic())
-                faults.pop(name, None)
+                if tick(time.monotonic()):
+                    faults.pop(name, None)
             except (CallError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
                 text = str(error) if isinstance(error, CallError) else type(error).__name__
                 if faults.get(name) != text:  # once, however long it lasts
