@@ -8,14 +8,16 @@ from typing import Any, TypeVar
 
 from infra.azure.account import LOG_IN
 from infra.azure.errors import AccountError, AzureError
+from infra.azure.new_rights import Patience
 from infra.errors import HostError
 
 T = TypeVar("T")
 PART_BYTES = 16 * 2**20
 ADDRESS = "https://{account}.blob.core.windows.net"
 CONNECT_S, READ_S, TRIES = 20, 60, 4
+MISSING_ROLE = "AuthorizationPermissionMismatch"
 FIREWALL = ("AuthorizationFailure", "IPAuthorizationError")
-"""What the account's network rules answer. A missing role is AuthorizationPermissionMismatch.
+"""What the account's network rules answer.
 
 Source: Azure storage, common REST API error codes, and the troubleshooting page of blob's 403 answers, 2026-11.
 """
@@ -31,9 +33,16 @@ def account_address(account: str) -> str:
 class BlobStore:
     """See `infra.buckets.store.ObjectStore`. Blobs are encrypted by the account's own key."""
 
-    def __init__(self, account: str, container: str, *, client: Any = None) -> None:
-        """`client`, a ContainerClient, instead of one by the user's own credentials."""
+    def __init__(
+        self, account: str, container: str, *, client: Any = None, patience: Patience | None = None
+    ) -> None:
+        """
+        Args:
+            client: a ContainerClient, instead of one by the user's own credentials.
+            patience: with a role and a rule of the network that were made just now; none if not given.
+        """
         self.account, self.container = account, container
+        self._patience = patience or Patience(0.0)
         self._client = client or _open(account, container)
 
     @property
@@ -114,7 +123,7 @@ class BlobStore:
 
         what = f"{self.address}/{key}"
         try:
-            return ask()
+            return self._patience.ask(ask, _is_new_right)
         except told.ResourceNotFoundError as error:
             if missing is not ... and _code(error) == "BlobNotFound":
                 return missing  # type: ignore[no-any-return]
@@ -187,6 +196,10 @@ def _code(error: Any) -> str:
     """The service's own word, where there is one."""
     code = getattr(error, "error_code", None) or type(error).__name__
     return str(getattr(code, "value", code))
+
+
+def _is_new_right(error: Exception) -> bool:
+    return getattr(error, "status_code", None) == 403 and _code(error) in (*FIREWALL, MISSING_ROLE)
 
 
 def _open(account: str, container: str) -> Any:

@@ -8,8 +8,13 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.azure.account import management_token
+from infra.azure.errors import AccountError
+from infra.azure.new_rights import Patience
 from infra.azure.registry_token import USER, registry_token
 from infra.azure.roles import ACR_PUSH, Grant, PrincipalType, assignment_name, grant
+
+PATIENCE_S = 120.0
+"""With a registry, its firewall's rule and the right to push that were made just now; an owner waits for none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +91,10 @@ def push_token(login_server: str) -> str:
     """
     if pulumi.runtime.is_dry_run():
         return ""
-    return registry_token(login_server, management_token().text)
+    token = management_token().text
+    return Patience(PATIENCE_S).ask(
+        lambda: registry_token(login_server, token), lambda error: isinstance(error, AccountError)
+    )
 
 
 def _build(args: PushedImageArgs, kind: str, build_args: Mapping[str, Any]) -> docker.DockerBuildArgs:

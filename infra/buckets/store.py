@@ -40,7 +40,8 @@ class ObjectStore(Protocol):
 def open_store(where: Mapping[str, Any]) -> ObjectStore:
     """The store that an output such as {"bucket": "s3://name", "region": "us-east-1"} tells of.
 
-    On Azure it is {"bucket": "az://container", "account": "name"}.
+    On Azure it is {"bucket": "az://container", "account": "name"}, with "patienceS" where the right to it was given
+    a moment ago: so long a refusal may be of yesterday.
 
     Raises:
         HostError: no such kind of store.
@@ -52,8 +53,10 @@ def open_store(where: Mapping[str, Any]) -> ObjectStore:
         return S3Store(name, region=str(where.get("region") or "") or None)
     if scheme == "az" and name and where.get("account"):
         from infra.azure.blob_store import BlobStore
+        from infra.azure.new_rights import Patience
 
-        return BlobStore(str(where["account"]), name)
+        patience = Patience(float(where.get("patienceS") or 0.0))
+        return BlobStore(str(where["account"]), name, patience=patience)
     raise HostError(
         f"{where.get('bucket')!r} is no bucket that can be opened; s3://NAME is, and az://CONTAINER with its account"
     )

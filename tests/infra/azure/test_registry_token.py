@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import infra.azure.image as image
 from infra.azure.errors import AccountError, AzureError
+from infra.azure.new_rights import Patience
 from infra.azure.registry_token import registry_token
 from tests.app.served import served
 
@@ -100,3 +102,20 @@ def test_the_image_s_password_is_the_caller_s_own_log_in_and_none_in_a_look(
     assert image.push_token(SERVER) == ""
     monkeypatch.setattr(image.pulumi.runtime, "is_dry_run", lambda: False)
     assert image.push_token(SERVER) == f"{SERVER} for of-azure"
+
+
+def test_a_right_to_push_that_was_given_just_now_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([AccountError("not yet"), AccountError("not yet")])
+
+    def token(server: str, token: str) -> str:
+        for error in answers:
+            raise error
+        return "of-the-registry"
+
+    waits: list[float] = []
+    monkeypatch.setattr(image, "management_token", lambda: SimpleNamespace(text="of-azure"))
+    monkeypatch.setattr(image, "registry_token", token)
+    monkeypatch.setattr(image, "Patience", partial(Patience, pause=waits.append))
+    monkeypatch.setattr(image.pulumi.runtime, "is_dry_run", lambda: False)
+    assert image.push_token(SERVER) == "of-the-registry"
+    assert len(waits) == 2
