@@ -16,7 +16,7 @@ SERVICE = "https://api.ipify.org"
 SERVICE_VARIABLE = "SONARSTACK_ADDRESS_SERVICE"
 VARIABLE = "SONARSTACK_CALLER_ADDRESS"
 TIMEOUT = httpx.Timeout(5.0)
-SMALLEST_BLOCK = 30
+SMALLEST_BLOCK, WIDEST_BLOCK = 30, 16
 ANSWER_BYTES = 64
 
 
@@ -52,7 +52,11 @@ def _checked(text: str, what: str) -> str:
         raise AzureError(
             f"{what} is no IPv4 address or block, which is all that Azure's storage firewall takes; set {VARIABLE}"
         ) from error
-    if network.is_private or network.is_multicast or network.is_reserved:
+    if network.prefixlen < WIDEST_BLOCK:
+        raise AzureError(
+            f"{what} opens the storage to {network.num_addresses} addresses; name /{WIDEST_BLOCK} at most"
+        )
+    if not network.is_global or network.is_multicast or network.is_reserved:
         raise AzureError(
             f"{what} is not public; set {VARIABLE} to the address that the world sees you under, such as 198.51.100.7"
         )

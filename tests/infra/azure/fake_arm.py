@@ -79,7 +79,7 @@ class FakeArm:
     going: dict[str, int] = field(default_factory=dict)
     prices: list[dict[str, Any]] = field(default_factory=list)
     costs: list[list[Any]] = field(default_factory=list)
-    seen_address: str = "198.51.100.7"
+    seen_address: str = "9.9.9.9"
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Verb and path of every call, in order."""
     bodies: list[Any] = field(default_factory=list)
