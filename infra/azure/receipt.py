@@ -17,12 +17,12 @@ COSTS = "2023-11-01"
 """Version of Cost Management's API. Source: learn.microsoft.com, rest/api/cost-management/query/usage, 2026-11."""
 BILLS_GO_BACK_DAYS = 30
 KEPT = {
-    "resourcegroups": "resource group",
-    "microsoft.storage/storageaccounts": "storage account",
-    "microsoft.keyvault/vaults": "vault",
-    "microsoft.managedidentity/userassignedidentities": "identity",
+    "resourcegroups": ("resource group", ""),
+    "microsoft.storage/storageaccounts": ("storage account", ""),
+    "microsoft.keyvault/vaults": ("vault", "sonar-keys-"),
+    "microsoft.managedidentity/userassignedidentities": ("identity", "-encryption"),
 }
-"""What destroy leaves on purpose where keepBucket is set; kinds in small letters."""
+"""What destroy leaves on purpose where keepBucket is set: kind in small letters, its word, and a part of its name."""
 LAGS = frozenset(kind.lower() for kind in (*BILLING, "Microsoft.Compute/virtualMachines"))
 """Kinds of which removed ones are listed for some minutes more; what is there is asked of their own services."""
 
@@ -82,8 +82,9 @@ def _sort(
     kept, lagging, rest = [], [], []
     for one in parts:
         kind = one.kind.lower()
-        if keep_bucket and kind in KEPT:
-            kept.append(f"{KEPT[kind]} {one.name}")
+        word, part = KEPT.get(kind, ("", ""))
+        if keep_bucket and word and part in one.name:
+            kept.append(f"{word} {one.name}")
         elif kind in LAGS:
             lagging.append(one)
         else:
