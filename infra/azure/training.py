@@ -13,6 +13,7 @@ from infra.azure.guard import DailyShutdown, DailyShutdownArgs, Deadline, Deadli
 from infra.azure.host import EntraLogin, Host, HostArgs
 from infra.azure.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.azure.names import DATA, RUNS, account_name
+from infra.azure.new_rights import PATIENCE_S
 from infra.azure.owned import LEASE
 from infra.azure.start_text import start_text
 from infra.naming import tags
@@ -86,7 +87,8 @@ class AzureTraining(pulumi.ComponentResource):
     def _data(self) -> Upload:
         return Upload(
             f"{self._name}-data",
-            host=self._where(DATA),
+            # By a right that was given a moment ago.
+            host={**self._where(DATA), "patienceS": PATIENCE_S},
             source=self._args.data,
             target=self._places.data,
             opts=pulumi.ResourceOptions(
