@@ -182,7 +182,8 @@ def end(cloud: Cloud) -> None:
     """Delete this machine: one that is only off is billed as before. Its disk and interface go with it."""
     address = f"{cloud.settings['arm']}{cloud.settings['machineId']}?api-version={MACHINE_API}"
     try:
-        ask("DELETE", address, cloud.bearer(ARM), good=(200, 202, 204, 404))
+        if ask("DELETE", address, cloud.bearer(ARM), good=(200, 202, 204, 404)).status == 404:
+            return
     except CallError as error:
         # It may be on its way already, by whoever was first.
         if error.status != 409 or not _is_going(ask("GET", address, cloud.bearer(ARM), good=(200, 404))):

@@ -179,6 +179,7 @@ class Azure:
             if request.command == "POST":
                 self.agreed += [one["EventId"] for one in json.loads(body)["StartRequests"]]
                 self.events.clear()
+                self.lives = False
                 return 200, {}, None
             return 200, {}, {"DocumentIncarnation": 1, "Events": self.events}
         return 404, {}, None
