@@ -1,7 +1,6 @@
 """up, watch, ssh, pull and reap for AWS: a stand-in for the engine, moto's account, and an empty state of one's own."""
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -17,22 +16,20 @@ from infra.aws.names import account_name
 from infra.aws.owned import LEASE, STAMP
 from infra.aws.s3_store import S3Store
 from infra.errors import SettingsError
-from infra.jobs.job import JobStatus
 from infra.journal import Journal, Lease
-from infra.runs.status import run_status
 from infra.vm.session import session_words
 from stacks import policy_pack
 from stacks.clouds import cloud_of, clouds_to_reap
 from stacks.clouds.aws import AwsCloud
 from stacks.clouds.runpod import RunpodCloud
-from stacks.live import Look
 from stacks.receipts import stamp_of
 from stacks.verbs.up import rented_lines
 from stacks.verbs.watch_machine import MachineRows
 from tests.infra.aws_server import BUCKET, REGION, aws, moto_address
 from tests.infra.provider.test_bucket import NOTES, PLACE, ended, write_run
 from tests.stacks.command import stacks
-from tests.stacks.test_rented_verbs import PROJECT, PULUMI
+from tests.stacks.machine_desk import RUNS, Clock, Desk
+from tests.stacks.test_rented_verbs import PROJECT
 
 __all__ = ["aws", "moto_address"]
 MARK = stamp_of("aws")
@@ -45,53 +42,15 @@ UNTIL = "2026-11-28T18:00:00+00:00"
 HOUR = timedelta(hours=1)
 
 
-class Desk:
-    """This user's machine: stand-ins for the engine and for AWS's command line, a state folder, an account."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.bin = folder, folder / "bin"
-        self.bin.mkdir(parents=True)
-        self.program("pulumi", PULUMI.format(folder=folder))
-        told = {
-            "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
-            "XDG_STATE_HOME": str(folder / "state"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "PULUMI_CONFIG_PASSPHRASE": "x",
-        }
-        for name, value in told.items():
-            monkeypatch.setenv(name, value)
-        for name in ("RUNPOD_API_KEY", "RUNPOD_REST_V2_API_URL"):
-            monkeypatch.delenv(name, raising=False)
-
-    def program(self, name: str, text: str) -> None:
-        (self.bin / name).write_text(text)
-        (self.bin / name).chmod(0o755)
-
-    def session_programs(self) -> None:
-        self.program("aws", '#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
-        self.program("session-manager-plugin", "#!/bin/sh\n")
-
-    def outputs(self, **values: object) -> None:
-        told = {
-            "where": WHERE,
-            "run": {"path": "runs/night/run", "host": PLACE},
-            "home": str(self.home),
-            **values,
-        }
-        (self.folder / "outputs.json").write_text(json.dumps(told))
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def calls(self) -> list[str]:
-        return (self.folder / "calls").read_text().splitlines()
+def session_programs(desk: Desk) -> None:
+    desk.program("aws", '#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
+    desk.program("session-manager-plugin", "#!/bin/sh\n")
 
 
 @pytest.fixture
 def desk(aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(tmp_path / "desk", monkeypatch)
+    run = {"path": "runs/night/run", "host": PLACE}
+    return Desk(tmp_path / "desk", monkeypatch, where=WHERE, run=run)
 
 
 def rent(until: datetime, *, name: str = GROUP, stamp: str = MARK) -> str:
@@ -286,7 +245,7 @@ def test_what_an_up_tells_of_a_group() -> None:
 
 
 def test_a_shell_is_a_session_of_the_group_s_machine(desk: Desk) -> None:
-    desk.session_programs()
+    session_programs(desk)
     desk.outputs()
     machine = rent(datetime.now(UTC) + HOUR)
     start = ["aws", "ssm", "start-session", "--region", REGION, "--target", machine]
@@ -306,7 +265,7 @@ def test_a_shell_is_a_session_of_the_group_s_machine(desk: Desk) -> None:
 
 
 def test_the_session_takes_the_place_of_the_verb(desk: Desk) -> None:
-    desk.session_programs()
+    session_programs(desk)
     desk.outputs()
     machine = rent(datetime.now(UTC) + HOUR)
     done = subprocess.run(
@@ -322,7 +281,7 @@ def test_the_session_takes_the_place_of_the_verb(desk: Desk) -> None:
 
 def test_what_a_session_lacks_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.outputs()
-    desk.session_programs()
+    session_programs(desk)
     no_machine = stacks("ssh", "aws")
     assert no_machine.stderr == f"error: {GROUP} has no machine now; python -m stacks watch tells why\n"
     monkeypatch.setenv("PATH", str(desk.bin))
@@ -335,17 +294,6 @@ def test_what_a_session_lacks_is_one_line(desk: Desk, monkeypatch: pytest.Monkey
 
 
 # watch
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.s = 0.0
-
-    def __call__(self) -> float:
-        return self.s
-
-
-RUNS = Look(status=JobStatus(state="running"), run=run_status(None, []))
 
 
 def rows_of(clock: Clock) -> MachineRows:
