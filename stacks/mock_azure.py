@@ -23,9 +23,13 @@ INSIDE = {
     "Subnet": ("Microsoft.Network/virtualNetworks", "virtualNetworkName", "subnets"),
 }
 """What is part of another: the other's type, the input that names it, and the path from there."""
-PLURALS = {"UserAssignedIdentity": "userAssignedIdentities", "PublicIPAddress": "publicIPAddresses"}
+PLURALS = {
+    "UserAssignedIdentity": "userAssignedIdentities", "PublicIPAddress": "publicIPAddresses", "Registry": "registries",
+    "PrivateZone": "privateDnsZones",
+}  # fmt: skip
 NAMED_BY = {
     "BlobContainer": "containerName", "BlobServiceProperties": "blobServicesName", "PrivateZone": "privateZoneName",
+    "PublicIPAddress": "publicIpAddressName",
 }  # fmt: skip
 
 

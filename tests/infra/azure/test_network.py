@@ -68,7 +68,9 @@ def test_the_machines_subnet_has_one_way_out(profile: str) -> None:
     declared = component(profile)
     way_out, address = declared["it-out"], declared["it-address"].inputs
     assert declared["it-machines"].inputs["natGateway"]["id"].endswith(way_out.inputs["natGatewayName"])
-    assert [one["id"].rpartition("/")[2] for one in way_out.inputs["publicIpAddresses"]] == ["it-address"]
+    assert [one["id"].rpartition("/")[2] for one in way_out.inputs["publicIpAddresses"]] == [
+        address["publicIpAddressName"]
+    ]
     assert (address["sku"]["name"], address["publicIPAllocationMethod"]) == ("Standard", "Static")
 
 
