@@ -115,10 +115,9 @@ class Arm:
         answer = self._ask("POST", path, version, what, body=body)
         return _object(answer, what) if answer.status_code == httpx.codes.OK and answer.content else None
 
-    def delete(self, path: str, version: str, what: str, **params: str) -> bool:
-        """Begin to remove it; False where it is not there."""
-        answer = self._ask("DELETE", path, version, what, params=params, missing_is_fine=True)
-        return answer.status_code != httpx.codes.NOT_FOUND
+    def delete(self, path: str, version: str, what: str, **params: str) -> None:
+        """Begin to remove it; fine if it is not there."""
+        self._ask("DELETE", path, version, what, params=params, missing_is_fine=True)
 
     def _ask(
         self,

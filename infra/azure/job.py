@@ -53,6 +53,8 @@ class VmJob:
             return JobStatus(
                 state="lost", reason=f"its machine was switched off before it told how it went; {AGAIN}"
             )
+        if state.stillborn:
+            return JobStatus(state="lost", reason=f"Azure could not start its machine; {AGAIN}")
         if self._notes.started_by() == self._machine:
             return JobStatus(state="running")
         return JobStatus(state="waiting", reason=f"{self._machine} starts")

@@ -67,9 +67,14 @@ class MachineState:
         return self.power in OFF
 
     @property
+    def stillborn(self) -> bool:
+        """Whether Azure gave up before it ran, for want of machines, say. A failed extension leaves it running."""
+        return self.provisioning == "Failed" and self.power != "PowerState/running"
+
+    @property
     def lives(self) -> bool:
         """Whether a job can be on it, now or soon."""
-        return self.provisioning != "Deleting" and not self.off
+        return self.provisioning != "Deleting" and not self.off and not self.stillborn
 
 
 def owned_machines(

@@ -10,7 +10,7 @@ from infra.reaping import Reaped
 from infra.vm.reaper import Finding, judge, prices_of, to_settle
 from infra.vm.reaper import reap as end_each
 
-__all__ = ["Finding", "end_machine", "look", "plan_reaping", "reap"]
+__all__ = ["Finding", "end_leftovers", "end_machine", "look", "plan_reaping", "reap"]
 
 
 def plan_reaping(
@@ -64,6 +64,20 @@ def reap(
 ) -> Iterator[Reaped[Finding]]:
     """See `infra.vm.reaper.reap`."""
     return end_each(findings, account, lambda one: end_machine(arm, one.id), journal=journal)
+
+
+def end_leftovers(arm: Arm, subscription_id: str, stamp: str) -> list[str]:
+    """End the stack's machines that are there still after a whole destroy: no state knew of them; their names.
+
+    The run is none of theirs to lose: it lies in the storage.
+
+    Raises:
+        AzureError: Azure refuses, or does not tell.
+    """
+    left = [one for one in owned_machines(arm, subscription_id, None, stamp) if one.state != "Deleting"]
+    for one in left:
+        end_machine(arm, one.id)
+    return [one.name for one in left]
 
 
 def end_machine(arm: Arm, machine_id: str) -> None:

@@ -30,6 +30,8 @@ class Try:
     attempt: int
     machine: MachineState | None
     """Where it lives already."""
+    over: bool = False
+    """Whether the job is: nothing is rented for it, whatever changes."""
     notes: tuple[str, ...] = ()
 
 
@@ -74,9 +76,15 @@ def find_try(
     machine = machine_name(job.stamp, job.digest, attempt)
     if attempt and not said and machine not in seen:
         said = (
-            f"the last machine is gone before the job was done: try {attempt + 1} goes on from its newest checkpoint",
+            f"the machine of try {attempt} is not there, and the job is not done: try {attempt + 1} goes on from the "
+            "newest checkpoint there is",
         )
-    return Try(attempt=attempt, machine=states.get(machine) if machine in living else None, notes=said)
+    return Try(
+        attempt=attempt,
+        machine=states.get(machine) if machine in living else None,
+        over=over is True,
+        notes=said,
+    )
 
 
 def _last(job: Job, listed: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Self
 from infra.azure.account import who_am_i
 from infra.azure.arm import Arm
 from infra.azure.names import account_name
-from infra.azure.reaper import Finding, look, reap
+from infra.azure.reaper import Finding, end_leftovers, look, reap
 from infra.azure.receipt import receipt_of
 from infra.reaping import Reaped
 from infra.receipt import Receipt
@@ -69,5 +69,6 @@ class AzureCloud:
             )
 
     def end_leftovers(self, stamp: str) -> list[str]:
-        """See `RentedCloud.end_leftovers`: everything is made by the engine, which knows of it."""
-        return []
+        """See `RentedCloud.end_leftovers`."""
+        with Arm() as arm:
+            return end_leftovers(arm, self._subscription_id, stamp)

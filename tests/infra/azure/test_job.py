@@ -95,6 +95,16 @@ def test_a_machine_that_was_switched_off_is_lost_work_too(job: VmJob, arm_server
     assert "was switched off" in job.status().reason
 
 
+def test_a_machine_that_azure_could_not_start_is_lost_and_one_with_a_failed_extension_is_not(
+    job: VmJob, arm_server: FakeArm, store: MemoryStore
+) -> None:
+    arm_server.rent(GROUP, MACHINE, state="Failed", power="")
+    assert job.status().reason.startswith("Azure could not start its machine; `up` once more")
+    arm_server.rent(GROUP, MACHINE, state="Failed")
+    note(store, "started.json", machine=MACHINE)
+    assert job.status().state == "running"
+
+
 def test_an_end_that_is_told_between_two_looks_is_not_missed(arm_server: FakeArm) -> None:
     class Late(MemoryStore):
         def get(self, key: str, offset: int = 0) -> bytes | None:

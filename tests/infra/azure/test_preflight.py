@@ -225,7 +225,13 @@ def test_a_machine_that_lives_is_left_as_it_is_though_it_uses_up_the_quota(
 
 
 @pytest.mark.parametrize(
-    "state", [{"power": "PowerState/deallocated"}, {"power": "PowerState/stopped"}, {"state": "Deleting"}]
+    "state",
+    [
+        {"power": "PowerState/deallocated"},
+        {"power": "PowerState/stopped"},
+        {"state": "Deleting"},
+        {"state": "Failed", "power": ""},
+    ],
 )
 def test_a_machine_that_is_off_or_goes_is_followed_by_another(
     look: Look, arm_server: FakeArm, state: dict[str, str]
@@ -234,7 +240,7 @@ def test_a_machine_that_is_off_or_goes_is_followed_by_another(
     arm_server.rent(GROUP, name(0), TAGS, **state)
     found = look(T4)
     assert found.attempt == 1
-    assert any("try 2 goes on from its newest checkpoint" in note for note in found.notes)
+    assert any("try 2 goes on from the newest checkpoint" in note for note in found.notes)
 
 
 def test_a_machine_that_starts_still_is_waited_for(look: Look, arm_server: FakeArm) -> None:

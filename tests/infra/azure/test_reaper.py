@@ -10,7 +10,7 @@ from infra.azure.arm import Arm
 from infra.azure.errors import AccountError
 from infra.azure.names import account_name, group_name
 from infra.azure.owned import OwnedMachine, machine_state, owned_machines
-from infra.azure.reaper import look, plan_reaping, reap
+from infra.azure.reaper import end_leftovers, look, plan_reaping, reap
 from infra.azure.receipt import receipt_of
 from infra.journal import Journal, Lease
 from infra.receipt import Receipt
@@ -125,6 +125,14 @@ def test_one_stack_s_are_told_apart_and_its_machine_is_looked_at_closely(
     assert (state.size, state.image_version, state.spot) == ("Standard_NC4as_T4_v3", "22.04.2026070101", True)
     assert (state.off, state.lives) == (True, False)
     assert machine_state(arm, f"{mine}-x") is None
+
+
+def test_a_machine_that_no_state_knew_of_ends_after_a_destroy(arm: Arm, arm_server: FakeArm) -> None:
+    where = arm_server.rent(GROUP, "stray", tags(EARLY))
+    arm_server.rent(GROUP, "goes", tags(EARLY), state="Deleting")
+    arm_server.rent(GROUP, "yours", tags(EARLY, "other"))
+    assert end_leftovers(arm, SUBSCRIPTION, MARK) == ["stray"]
+    assert [path for verb, path in arm_server.asked if verb == "DELETE"] == [where]
 
 
 # the receipt
