@@ -23,17 +23,19 @@ from tests.app.azure import without_azure
 
 PROJECT = Path(__file__).parents[3]
 EPOCHS, STEPS_AN_EPOCH = 2, 32
+OFTEN = "from app.telemetry.interruption_notices.{} import {} as n; n.every_s = 0.05; "
 
 
 class Machine:
     """A fresh one: an empty disk, and what its cloud and its stack tell it."""
 
     def __init__(
-        self, folder: Path, variables: dict[str, str], *, words: tuple[str, ...] = ("-m", "app")
+        self, folder: Path, variables: dict[str, str], *, asks: str | None = None, epochs: int = EPOCHS
     ) -> None:
         """
         Args:
-            words: how Python starts the program.
+            asks: module and class of the cloud's notices, to be asked more often than in earnest: then a short
+                training is still under way.
         """
         folder.mkdir()
         self.run = folder / "run"
@@ -49,11 +51,12 @@ class Machine:
             "SONARSTACK_RECIPE": "smoke",
         }
         options = [
-            *("train", "--run", str(self.run), "--epochs", str(EPOCHS)),
+            *("train", "--run", str(self.run), "--epochs", str(epochs)),
             *("--batch-size", "1", "--size-px", "64", "--threads", "1"),
         ]
+        often = OFTEN.format(*(asks or "").split(":")) if asks else ""
         self.process = subprocess.Popen(
-            [sys.executable, *words, *options],
+            [sys.executable, "-c", f"{often}import app.__main__ as m; m.main()", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -105,9 +108,9 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def uninterrupted(data: Path, run: Path) -> None:
+def uninterrupted(data: Path, run: Path, *, epochs: int = EPOCHS) -> None:
     settings = load_settings(
-        variables={}, overrides={"data": str(data), "recipe": "smoke", "epochs": EPOCHS, "size_px": 64}
+        variables={}, overrides={"data": str(data), "recipe": "smoke", "epochs": epochs, "size_px": 64}
     ).settings
     result = run_training(settings, TrainRequest(run=run, batch_size="1", threads=1), progress=Silent())
     assert result.code is ExitCode.DONE

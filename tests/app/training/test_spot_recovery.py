@@ -26,11 +26,6 @@ from tests.app.training.spot_machine import (
 __all__ = ["aws"]
 
 BUCKET = "sonarstack-test"
-# The program itself, asking more often than every five seconds, so that the test is short.
-PROGRAM = (
-    "from app.telemetry.interruption_notices.aws import SpotNotices as n; n.every_s = 0.05; "
-    "import app.__main__ as m; m.main()"
-)
 
 
 def machine(folder: Path, aws_address: str, metadata_address: str) -> Machine:
@@ -41,7 +36,7 @@ def machine(folder: Path, aws_address: str, metadata_address: str) -> Machine:
         "SONARSTACK_DATA_URL": f"s3://{BUCKET}/data",
         "SONARSTACK_RUN_URL": f"s3://{BUCKET}/runs/st/one",
     }
-    return Machine(folder, variables, words=("-c", PROGRAM))
+    return Machine(folder, variables, asks="aws:SpotNotices")
 
 
 @pytest.mark.slow

@@ -24,9 +24,6 @@ from tests.app.training.spot_machine import (
 )
 from tests.infra.azure.azurite import Azurite
 
-NOTICE_S = 30.0
-"""From a Preempt event to the end."""
-
 
 def machine(folder: Path, cloud: AzureMachine) -> Machine:
     variables = {
@@ -35,7 +32,7 @@ def machine(folder: Path, cloud: AzureMachine) -> Machine:
         "SONARSTACK_DATA_URL": "az://data/sets/squares",
         "SONARSTACK_RUN_URL": "az://runs/st/one",
     }
-    return Machine(folder, variables)
+    return Machine(folder, variables, asks="azure:ScheduledEvents")
 
 
 @pytest.mark.slow
@@ -61,11 +58,10 @@ def test_the_next_machine_ends_with_the_weights_of_an_uninterrupted_run(
     stopped_at = first.latest()["step"]
     assert 10 <= stopped_at < EPOCHS * STEPS_AN_EPOCH
     assert stopped_at % STEPS_AN_EPOCH != 0
-    # Checkpoint, manifest and log are in the container before this process ends, and that in time.
+    # Checkpoint and manifest are in the container before this process ends.
     kept = azurite_tls.blobs("runs")
     assert f"st/one/checkpoints/step-{stopped_at:08d}.pt" in kept
     assert "st/one/manifest.json" in kept
-    assert took_s < NOTICE_S
 
     with azure_machine_of(azurite_tls) as cloud:
         second = machine(tmp_path / "second", cloud)
