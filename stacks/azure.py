@@ -116,7 +116,7 @@ def deploy(
             market=settings.market,
             entra=settings.login == "entra",
             ssh_public_key=PLANNED_KEY if planned else ensure_key(mark),
-            pin_image=settings.image_version == "latest",
+            image_version=None if settings.image_version == "latest" else settings.image_version,
             disk_gib=settings.disk_gib,
             budget=settings.budget,
             today=datetime.now(UTC).date(),

@@ -55,6 +55,8 @@ class HostArgs:
     """Data collection rule for the agent."""
     tags: Mapping[str, pulumi.Input[str]]
     """Stamp, lease and run, on the machine, its disk and its interface."""
+    over: bool
+    """Whether its job is, and it has ended itself: then nothing about it changes, since Azure would make it anew."""
     after: Sequence[pulumi.Resource]
     """What must be there first: the timer that ends it, what it reads. A component's own `depends_on` does not reach
     what it is made of."""
@@ -117,14 +119,16 @@ class Host(pulumi.ComponentResource):
                 depends_on=list(args.after),
                 # Two at once would bill twice, write one run, and want the quota of two.
                 delete_before_replace=True,
-                ignore_changes=["storageProfile.imageReference.version"] if args.pin_image else None,
+                ignore_changes=_left_alone(args),
                 # Azure changes none of these on a machine that is there.
                 replace_on_changes=["osProfile", "priority", "billingProfile", "securityProfile"],
                 custom_timeouts=pulumi.CustomTimeouts(create="30m", delete="30m"),
             ),
         )
         # What is a part of the machine is gone with it, whoever ended it: nothing of it is deleted by itself.
-        self._part = pulumi.ResourceOptions(parent=self, deleted_with=self.machine)
+        self._part = pulumi.ResourceOptions(
+            parent=self, deleted_with=self.machine, ignore_changes=["*"] if args.over else None
+        )
         self._agent()
         if args.login is not None:
             self._sign_in(args.login)
@@ -190,6 +194,12 @@ class Host(pulumi.ComponentResource):
             tags=self._args.tags,
             opts=self._part,
         )
+
+
+def _left_alone(args: HostArgs) -> list[str] | None:
+    if args.over:
+        return ["*"]
+    return ["storageProfile.imageReference.version"] if args.pin_image else None
 
 
 def _storage(args: HostArgs) -> azure.compute.StorageProfileArgs:

@@ -52,6 +52,8 @@ class Account:
     """Of the HPC image: the newest, or what the machine that is there has."""
     attempt: int = 0
     """See `Places.attempt`."""
+    over: bool = False
+    """Whether the job is: its machine has ended itself, and a change to it would make it anew."""
     kept: KeptParts | None = None
     """The group, where it is there already."""
     notes: tuple[str, ...] = ()
@@ -120,6 +122,7 @@ def look_at_account(
             trusted_launch=offer.trusted_launch,
             image_version=version or newest_image(arm, me.subscription_id, location),
             attempt=found.attempt,
+            over=found.over and found.machine is None,
             kept=kept,
             notes=tuple(notes),
         )

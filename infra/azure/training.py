@@ -35,8 +35,8 @@ class AzureTrainingArgs:
     entra: bool
     """Whether who deploys may log in by the directory's account."""
     ssh_public_key: str
-    pin_image: bool
-    """Whether the machine's image stays as it was first made from."""
+    image_version: str | None
+    """Of the machine's image; None for the newest when it is first made, which then stays."""
     disk_gib: int
     budget: tuple[float, str] | None
     """Dollars a month, and who is written to."""
@@ -147,8 +147,8 @@ class AzureTraining(pulumi.ComponentResource):
                 size=account.size.name,
                 market=args.market,
                 max_usd_per_h=args.job.limits.max_usd_per_h or 0.0,
-                image_version=account.image_version,
-                pin_image=args.pin_image,
+                image_version=args.image_version or account.image_version,
+                pin_image=args.image_version is None,
                 trusted_launch=account.trusted_launch,
                 encryption_at_host=account.host_encryption,
                 disk_gib=args.disk_gib,
@@ -159,6 +159,7 @@ class AzureTraining(pulumi.ComponentResource):
                 start_text=start,
                 rule_id=ground.logs.rule_id,
                 tags=marks,
+                over=account.over,
                 after=first,
                 login=EntraLogin(
                     subscription_id=self._places.subscription_id,

@@ -248,6 +248,20 @@ def test_spot_has_its_limit_and_is_deleted_when_taken_and_on_demand_has_none() -
     assert "evictionPolicy" not in steady
 
 
+def test_a_machine_whose_job_is_over_is_left_as_it_was() -> None:
+    account = assumed_account("eastus", settings().chosen_sizes)
+    found = declared_for(replace(account, over=True))
+    for name in (MACHINE, "training-host-agent"):
+        assert found[name].ignored == ("*",), name
+    assert declared()[MACHINE].ignored == ("storageProfile.imageReference.version",)
+
+
+def test_an_image_s_version_that_somebody_chose_is_what_the_machine_has() -> None:
+    chosen = declared(imageVersion="22.04.2025120901")[MACHINE]
+    assert chosen.inputs["storageProfile"]["imageReference"]["version"] == "22.04.2025120901"
+    assert chosen.ignored == ()
+
+
 def test_the_daily_shutdown_is_left_out_where_it_could_come_before_the_deadline() -> None:
     assert kinds(declared(maxHours="6"), "GlobalSchedule")
     assert not kinds(declared(maxHours="48"), "GlobalSchedule")

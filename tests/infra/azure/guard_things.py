@@ -88,6 +88,7 @@ HOST = HostArgs(
     start_text=START_TEXT,
     rule_id=RULE,
     tags={**TAGS, "sonarstack:lease-until": UNTIL, "sonarstack:run": "night-1"},
+    over=False,
     after=(),
 )
 LOGIN = EntraLogin(
