@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.storage import sha256_file
+from tests.app.azure_services import AzureServices, azure_services
 from tests.app.telemetry.interruption_notices.scheduled_events import (
     CLIENT,
     AzureMetadata,
@@ -90,6 +91,25 @@ def azure_machine(
         fsspec.config.set_conf_env(conf)
         monkeypatch.setitem(fsspec.config.conf, "az", conf["az"])
         yield machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Azure's services, and the metadata address that gives tokens for them."""
+
+    there: AzureServices
+    metadata: AzureMetadata
+
+
+@pytest.fixture
+def services(nobody: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """Logs and secrets by the identity of the machine that this process runs on."""
+    pytest.importorskip("azure.identity", reason="needs azure-identity: pip install 'sonarstack[cloud]'")
+    with azure_services(tmp_path) as there, azure_metadata_server() as metadata:
+        monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT)
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata.address)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(there.certificate))
+        yield Services(there=there, metadata=metadata)
 
 
 def put_azure_data(azurite: Azurite, folder: Path, prefix: str) -> None:

@@ -1,6 +1,6 @@
 """Fixtures that several parts of the program's tests share."""
 
-from tests.app.azure import azure, azure_machine, nobody
+from tests.app.azure import azure, azure_machine, nobody, services
 from tests.infra.azure.azurite import azurite, azurite_server, azurite_tls, azurite_tls_server
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "azurite_tls",
     "azurite_tls_server",
     "nobody",
+    "services",
 ]

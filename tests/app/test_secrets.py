@@ -13,6 +13,7 @@ from app.config.settings import load_settings
 from app.errors import SettingsError
 from app.secrets import NOTIFY_URL, SEAL_KEY, SecretsManager, named_values
 from tests.app.aws import REGION, aws
+from tests.app.azure import Services
 
 __all__ = ["aws"]
 
@@ -145,6 +146,24 @@ def test_no_right_says_which_and_quotes_nothing(secret_id: str, client: Any, adv
     store = secret_id.partition(":")[0]
     with pytest.raises(SettingsError, match=advice) as caught:
         SecretsManager({}, clients={store: client}).read(secret_id)
+    assert "planted" not in str(caught.value)
+
+
+def test_secret_of_a_vault_by_the_machines_identity(services: Services) -> None:
+    """The real SDK, answering the vault's challenge with a token of the metadata address."""
+    pytest.importorskip("azure.keyvault.secrets", reason="needs azure-keyvault-secrets")
+    services.there.secrets["run"] = f'{{"{SEAL_KEY}": "planted"}}'
+    services.there.secrets["run/7"] = f'{{"{SEAL_KEY}": "planted before"}}'
+    vault = f"azure:{services.there.address}/secrets"
+    assert SecretsManager({}, secret_id=f"{vault}/run").take(SEAL_KEY) == "planted"
+    assert SecretsManager({}, secret_id=f"{vault}/run/7").take(SEAL_KEY) == "planted before"
+    assert services.there.challenges >= 1
+    assert set(services.metadata.tokens_for) == {services.there.vaults}
+    with pytest.raises(SettingsError, match=r"secrets/none cannot be read \(ResourceNotFoundError\)"):
+        SecretsManager({}).read(f"{vault}/none")
+    services.there.token = "another"
+    with pytest.raises(SettingsError, match=r"HttpResponseError.*Key Vault Secrets User") as caught:
+        SecretsManager({}).read(f"{vault}/run")
     assert "planted" not in str(caught.value)
 
 

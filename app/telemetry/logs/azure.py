@@ -16,6 +16,9 @@ from app.telemetry.logs.sender import RefusedError, Sent
 
 ADDRESS = re.compile(r"(https://[^/]+)/dataCollectionRules/([^/]+)/streams/([^/?]+)")
 
+CONNECT_S, READ_S = 5.0, 20.0
+"""The SDK's own are five minutes."""
+
 
 class MonitorSender:
     """One stream, such as Custom-Sonarstack, of a rule whose table has the columns of `row`."""
@@ -59,7 +62,13 @@ class MonitorSender:
             from azure.monitor.ingestion import LogsIngestionClient
 
             # No retries of its own: each would send the same records again, and ours know when to stop.
-            self._client = LogsIngestionClient(self._endpoint, DefaultAzureCredential(), retry_total=0)
+            self._client = LogsIngestionClient(
+                self._endpoint,
+                DefaultAzureCredential(),
+                retry_total=0,
+                connection_timeout=CONNECT_S,
+                read_timeout=READ_S,
+            )
         try:
             self._client.upload(self._rule, self._stream, [row(record) for record in records])
         except Exception as error:

@@ -1,16 +1,18 @@
-"""What Azure Monitor is asked. The real service was never met: the library is asked instead, where it is there."""
+"""What Azure Monitor is asked. The real service was never met: the real library asks one on loopback."""
 
-import gzip
-import json
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.errors import SettingsError
-from app.telemetry.cloud_logger import open_sender
+from app.telemetry.cloud_logger import CloudLogger, open_sender
 from app.telemetry.logs.azure import MonitorSender
 from app.telemetry.logs.record import LogRecord, RecordMaker
 from app.telemetry.logs.sender import RefusedError
+from tests.app.azure import Services
 
 GROUP = "https://d.westeurope-1.ingest.monitor.azure.com/dataCollectionRules/dcr-1/streams/Custom-Sonarstack"
 ROW = {
@@ -83,39 +85,112 @@ def test_a_wrong_address_and_a_missing_package_are_said_at_once(monkeypatch: pyt
         open_sender("azure", GROUP, run="r")
 
 
-def test_the_library_asks_as_the_api_has_it() -> None:
-    library = pytest.importorskip("azure.monitor.ingestion", reason="needs azure-monitor-ingestion")
-    from azure.core.credentials import AccessToken
-    from azure.core.pipeline.transport import HttpTransport
+PACE: dict[str, Any] = {"every_s": 0.02, "backoff_s": (0.02, 0.1)}
 
-    asked: list[Any] = []
 
-    class Token:
-        def get_token(self, *scopes: str, **named: Any) -> AccessToken:
-            return AccessToken("t", 4102444800)
+class Run:
+    """A logger of a run on a machine there, and what it noted."""
 
-    class Answer:
-        status_code, reason, headers, content_type = 204, "No Content", {}, None
+    def __init__(self, services: Services, folder: Path) -> None:
+        pytest.importorskip("azure.monitor.ingestion", reason="needs azure-monitor-ingestion")
+        self.notes: list[str] = []
+        self.there = services.there
+        self.logger = CloudLogger(
+            run="st/r",
+            keep=lambda record: None,
+            note=self.notes.append,
+            sender=open_sender("azure", services.there.group, run="st/r"),
+            queue=folder / "queue",
+            **PACE,
+        )
 
-        def body(self, encoding: str | None = None) -> bytes:
-            return b""
+    def log(self, count: int, words: str = "m") -> None:
+        for step in range(count):
+            self.logger.log("INFO", "step", f"{words}{step}", step=step, figures={"loss": 0.5})
 
-        text = read = json = body
+    def until(self, what: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not what():
+            assert time.monotonic() < deadline, self.notes
+            time.sleep(0.01)
 
-    class Wire(HttpTransport):  # type: ignore[misc, type-arg, unused-ignore]
-        def send(self, request: Any, **named: Any) -> Any:
-            asked.append(request)
-            return Answer()
+    def steps(self) -> list[int]:
+        return [row["Step"] for row in self.there.rows]
 
-        def open(self) -> None: ...
-        def close(self) -> None: ...
-        def __exit__(self, *_: object) -> None: ...
 
-    sender = MonitorSender(
-        GROUP, client=library.LogsIngestionClient(GROUP.split("/dataC")[0], Token(), transport=Wire())
-    )
-    assert sender.send(records()).taken == 2
-    (request,) = asked
-    assert request.url == f"{GROUP}?api-version=2023-01-01"
-    rows = json.loads(gzip.decompress(request.content if hasattr(request, "content") else request.body))
-    assert {k: v for k, v in rows[0].items() if k != "Id"} == ROW
+def test_a_machines_identity_brings_them_as_the_api_has_it(services: Services, tmp_path: Path) -> None:
+    run = Run(services, tmp_path)
+    run.log(40)
+    run.logger.close()
+    assert run.notes == []
+    assert run.steps() == list(range(40))
+    assert {name: type(value).__name__ for name, value in services.there.rows[0].items()} == {
+        "TimeGenerated": "str",
+        "Id": "str",
+        "Level": "str",
+        "Kind": "str",
+        "Message": "str",
+        "Run": "str",
+        "Host": "str",
+        "Step": "int",
+        "Figures": "dict",
+    }
+    assert services.metadata.tokens_for == ["https://monitor.azure.com"]
+    # Nothing waits for the next process.
+    assert not (tmp_path / "queue").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (429, "Azure asks to slow down"),
+        (403, "Monitoring Metrics Publisher"),
+        (404, "check endpoint, rule and stream"),
+        (503, "check the network"),
+    ],
+)
+def test_what_passes_by_is_one_note_and_nothing_is_lost_or_doubled(
+    services: Services, tmp_path: Path, code: int, advice: str
+) -> None:
+    services.there.refuses_always = code
+    run = Run(services, tmp_path)
+    run.log(10)
+    run.until(lambda: services.there.calls >= 3)
+    assert len(run.notes) == 1
+    assert advice in run.notes[0]
+    assert "training goes on" in run.notes[0]
+    services.there.refuses_always = None
+    run.until(lambda: len(services.there.rows) == 10)
+    run.logger.close()
+    assert run.steps() == list(range(10))
+    assert "is reached again" in run.notes[1]
+
+
+def test_a_batch_that_is_too_long_goes_in_parts_and_only_what_never_fits_is_given_up(
+    services: Services, tmp_path: Path
+) -> None:
+    services.there.longest = 4000
+    services.there.refuses_always = 503
+    run = Run(services, tmp_path)
+    run.log(30, "w" * 200)
+    run.logger.log("INFO", "step", "x" * 8000, step=30)
+    run.log(5, "after")
+    services.there.refuses_always = None
+    run.until(lambda: len(services.there.rows) >= 35)
+    run.logger.close()
+    assert run.steps() == [*range(30), *range(5)]
+    assert sum("does not keep 1 records" in note for note in run.notes) == 1
+
+
+def test_an_endpoint_that_is_not_there_holds_up_no_end(services: Services, tmp_path: Path) -> None:
+    services.there.refuses_always = 503
+    run = Run(services, tmp_path)
+    run.log(3)
+    began = time.monotonic()
+    run.logger.close(within_s=0.5)
+    assert time.monotonic() - began < 10
+    assert "3 records wait in" in run.notes[-1]
+    services.there.refuses_always = None
+    again = Run(services, tmp_path)
+    again.logger.close()
+    assert again.steps() == [0, 1, 2]
