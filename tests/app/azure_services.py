@@ -104,9 +104,8 @@ class Answer(BaseHTTPRequestHandler):
             self._answer(404, {"error": {"code": "SecretNotFound", "message": "planted text"}})
         else:
             value = server.secrets[path.removeprefix("secrets/")]
-            self._answer(
-                200, {"value": value, "id": f"{server.address}/{path}/1", "attributes": {"enabled": True}}
-            )
+            where = f"{server.address}/{path}" if path.count("/") == 2 else f"{server.address}/{path}/1"
+            self._answer(200, {"value": value, "id": where, "attributes": {"enabled": True}})
 
     def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = b"" if body is None else json.dumps(body).encode()
