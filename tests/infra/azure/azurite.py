@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 CONTAINERS = ("data", "runs")
 AUDIENCE = "https://storage.azure.com"
 OPTIONS = (
-    "--silent", "--blobPort", "0", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry",
+    "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry",
 )  # fmt: skip
 STARTS_WITHIN_S = 30.0
 
@@ -37,13 +37,18 @@ class Azurite:
     blob_port: int
     certificate: Path | None = None
     """Its own and its authority at once; None by plain HTTP."""
+    endpoint: str | None = None
+    """Of the account, where the account's name is in the host's, as at Azure."""
     account: str = ACCOUNT
     key: str = field(default=KEY, repr=False)
 
     @property
     def address(self) -> str:
         """Of the account."""
-        return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.blob_port}/{self.account}"
+        return (
+            self.endpoint
+            or f"http{'s' if self.certificate else ''}://127.0.0.1:{self.blob_port}/{self.account}"
+        )
 
     @property
     def connection_string(self) -> str:
@@ -104,8 +109,8 @@ def program() -> str | None:
     return os.environ.get("SONARSTACK_AZURITE") or shutil.which("azurite-blob")
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate of this machine, and its key."""
+def self_signed(folder: Path, hosts: Sequence[str] = ("localhost",)) -> tuple[Path, Path]:
+    """A certificate of this machine, and of such names, and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -113,7 +118,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
-    places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -140,27 +145,43 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
 
 def serve(folder: Path, *, tls: bool) -> Iterator[Azurite]:
     """Run one until the tests are over, with its containers."""
-    found = program()
-    if found is None:
+    if program() is None:
         pytest.skip("azurite-blob is not on PATH (npm install azurite), and SONARSTACK_AZURITE names none")
-    more: list[str] = []
-    certificate: Path | None = None
-    if tls:
-        certificate, key = self_signed(folder)
-        more = ["--oauth", "basic", "--cert", str(certificate), "--key", str(key)]
-    said = folder / "said"
-    with said.open("w") as output:
-        process = subprocess.Popen(
-            [found, *OPTIONS, *more], stdout=output, stderr=subprocess.STDOUT, cwd=folder
-        )
+    certificate, key = self_signed(folder) if tls else (None, None)
+    process, port = started(folder, certificate, key)
     try:
-        azurite = Azurite(blob_port=_port(process, said), certificate=certificate)
+        azurite = Azurite(blob_port=port, certificate=certificate)
         for container in CONTAINERS:
             azurite.service().create_container(container)
         yield azurite
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def started(
+    folder: Path,
+    certificate: Path | None,
+    key: Path | None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    account: str = ACCOUNT,
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """The program, and where it listens."""
+    more = ["--blobHost", host, "--blobPort", str(port)]
+    if certificate is not None:
+        more += ["--oauth", "basic", "--cert", str(certificate), "--key", str(key)]
+    said = folder / "said"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            [str(program()), *OPTIONS, *more],
+            env=os.environ | {"AZURITE_ACCOUNTS": f"{account}:{KEY}"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+        )
+    return process, _port(process, said)
 
 
 def _port(process: "subprocess.Popen[bytes]", said: Path) -> int:

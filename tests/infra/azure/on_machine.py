@@ -7,11 +7,13 @@ exchange; blobs are Azurite's. Every bearer is looked at: each of them takes tok
 import base64
 import json
 import os
+import signal
+import ssl
 import subprocess
 import sys
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,15 @@ mkdir -p "$last"
 class Azure:
     """What was asked of it, and what it answers first instead of what it should."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        machine_id: str = MACHINE_ID,
+        *,
+        places: Sequence[tuple[str, int]] = (("127.0.0.1", 0),),
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
+        """`certificate`, and its key, where it listens at port 443."""
+        self.machine_id, self.name = machine_id, machine_id.rpartition("/")[2]
         self.asked: list[tuple[str, str]] = []
         """Method and path with query."""
         self.bearers: list[str] = []
@@ -115,13 +125,18 @@ class Azure:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.servers = [ThreadingHTTPServer(place, Handler) for place in places]
+        for server in self.servers:
+            server.daemon_threads = True
+            if certificate is not None and server.server_port == 443:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(*certificate)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
+        return f"http://127.0.0.1:{self.servers[0].server_port}"
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
@@ -158,7 +173,7 @@ class Azure:
                 return 403, {}, None
             self.rows += json.loads(body)
             return 204, {}, None
-        if path == MACHINE_ID and audience(bearer) == "https://management.azure.com/":
+        if path == self.machine_id and audience(bearer) == "https://management.azure.com/":
             return self.machine(request.command, query)
         return 403, {}, None
 
@@ -174,7 +189,7 @@ class Azure:
                 "access_token": token(query["resource"]), "expires_on": str(2**31), "resource": query["resource"],
             }  # fmt: skip
         if path == "/metadata/instance/compute" and query.get("api-version"):
-            return 200, {}, {"name": MACHINE, "vmId": "1"}
+            return 200, {}, {"name": self.name, "vmId": "1"}
         if path == "/metadata/scheduledevents" and query.get("api-version") == "2020-07-01":
             if request.command == "POST":
                 self.agreed += [one["EventId"] for one in json.loads(body)["StartRequests"]]
@@ -189,14 +204,14 @@ class Azure:
             return 400, {}, None
         if method == "GET":
             state = "Deleting" if self.deleted else "Succeeded"
-            return 200, {}, {"name": MACHINE, "properties": {"provisioningState": state}}
+            return 200, {}, {"name": self.name, "properties": {"provisioningState": state}}
         if not self.lives:
             return 404, {}, {"error": {"code": "ResourceNotFound"}}
-        self.deleted.append(MACHINE_ID)
+        self.deleted.append(self.machine_id)
         if self.tells_before_the_end and not self.agreed:
             self.events = [
-                {"EventId": "E1", "EventType": "Terminate", "Resources": [MACHINE]},
-                {"EventId": "E2", "EventType": "Freeze", "Resources": [MACHINE]},
+                {"EventId": "E1", "EventType": "Terminate", "Resources": [self.name]},
+                {"EventId": "E2", "EventType": "Freeze", "Resources": [self.name]},
             ]
         return 202, {"Location": f"{self.address}/operations/1"}, None
 
@@ -312,14 +327,13 @@ class Bench:
 def azure() -> Iterator[Azure]:
     azure = Azure()
     yield azure
-    azure.server.shutdown()
-    azure.server.server_close()
+    for server in azure.servers:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
 def bench(tmp_path: Path, azure: Azure, azurite_tls: Azurite) -> Iterator[Bench]:
-    import signal
-
     bench = Bench(tmp_path, azure, azurite_tls)
     yield bench
     for process in bench.processes:
