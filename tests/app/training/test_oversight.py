@@ -97,14 +97,15 @@ from app.training.session import Session
 from tests.app.training.made_run import tiny_config, tiny_job
 from tests.app.training.test_oversight import Gpu
 
-hung = []
+hung, moved = [], [0.0]
 
 def hangs(*args, **kwargs):
     hung.append(time.monotonic())
     time.sleep(600)
 
 def look(self, percent, now_s):
-    return "the GPU slept" if hung and time.monotonic() - hung[0] > WAIT_S else None
+    quiet_s = now_s - moved[0]
+    return "the GPU slept" if hung and quiet_s > WAIT_S else None
 
 def after(count, real):
     left = [count]
@@ -116,7 +117,9 @@ def after(count, real):
 where, data, run = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 WAIT_S = float(sys.argv[4])
 watchdog.GRACE_S = watchdog.ENDING_GRACE_S = float(sys.argv[5])
+watchdog.TICK_S = 0.5
 Idleness.look = look
+Idleness.progressed = lambda self, now_s: moved.__setitem__(0, now_s)
 loop.CLAIM_WITHIN_S = 1.0
 job = tiny_job(data, run, config=tiny_config(epochs=3, checkpoint_minutes=0.0001))
 if where.startswith("loader"):
@@ -134,9 +137,9 @@ print("it came back")
 
 
 def run_that_hangs(
-    where: str, data: Path, run: Path, *, wait_s: float = 4.0, grace_s: float = 1.5
+    where: str, data: Path, run: Path, *, wait_s: float = 1.5, grace_s: float = 1.5
 ) -> subprocess.CompletedProcess[str]:
-    """A training in a process of its own, called idle so many seconds after something in it began to hang."""
+    """A training in a process of its own, called idle when something in it hangs and nothing went on for so long."""
     return subprocess.run(
         [sys.executable, "-c", HANG, where, str(data), str(run), str(wait_s), str(grace_s)],
         capture_output=True,
