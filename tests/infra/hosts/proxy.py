@@ -46,6 +46,10 @@ class Line:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
+    def back(self) -> None:
+        """After a cut let everybody through again, however long it was to be away."""
+        self._away_until = 0.0
+
     def close(self) -> None:
         """Take it away."""
         self.cut()

@@ -1,5 +1,6 @@
 """Uploads over a real sshd: cut and gone on with, damage noticed and mended, whatever files are called."""
 
+import filecmp
 import os
 import signal
 import subprocess
@@ -331,4 +332,4 @@ def test_a_file_of_two_gigabytes(host, sshd, tmp_path, capsys) -> None:
         print(
             f"\n2 GiB: sent in {first_s:.1f} s, a flipped byte mended in {time.perf_counter() - started:.1f} s"
         )
-    assert remote_tree(host, target) == local_tree(tmp_path / "huge")
+    assert filecmp.cmp(Path(target, "survey.xtf"), tmp_path / "huge" / "survey.xtf", shallow=False)
