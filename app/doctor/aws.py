@@ -7,11 +7,9 @@ from typing import Any
 
 from app.config.settings import Settings
 from app.doctor.checks import Check, State
-from app.errors import SettingsError
-from app.secrets import SecretsManager
+from app.doctor.cloud_parts import log_group, not_installed, secret, why
 from app.telemetry.logs.aws import ARN, CloudWatchSender
-from app.telemetry.logs.record import RecordMaker
-from app.telemetry.logs.scrub import Scrub
+from app.telemetry.logs.sender import Sender
 
 QUOTAS = {
     "g": ("L-DB2E81BA", "L-3819A6DF"),
@@ -47,14 +45,7 @@ def aws_checks(settings: Settings, *, instance_type: str) -> tuple[Check, ...]:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError:
-        return (
-            Check(
-                name="AWS",
-                state=State.MISSING,
-                detail="boto3 is not installed",
-                advice="pip install 'sonarstack[cloud]'",
-            ),
-        )
+        return (not_installed("AWS", "boto3"),)
     try:
         session = boto3.session.Session()
     except BotoCoreError as error:
@@ -62,7 +53,7 @@ def aws_checks(settings: Settings, *, instance_type: str) -> tuple[Check, ...]:
             Check(
                 name="AWS credentials",
                 state=State.MISSING,
-                detail=_why(error),
+                detail=why(error),
                 advice="set AWS_PROFILE to a profile that is there",
             ),
         )
@@ -86,7 +77,7 @@ def aws_checks(settings: Settings, *, instance_type: str) -> tuple[Check, ...]:
         Check(name="AWS region", state=State.OK, detail=str(region)),
         *_bucket(aws, settings),
         _log_group(aws, settings),
-        _secret(settings),
+        secret(settings),
         *_quota(aws, instance_type, str(region)),
     )
 
@@ -170,47 +161,12 @@ def _key(aws: _Aws, told: dict[str, Any], bucket: str) -> Check:
 
 
 def _log_group(aws: _Aws, settings: Settings) -> Check:
-    cloud = settings.cloud
-    if cloud.log_provider != "aws" or not cloud.log_group:
-        return Check(
-            name="log group",
-            state=State.OPTIONAL,
-            detail="records do not go to CloudWatch",
-            advice="set SONARSTACK_LOG_PROVIDER=aws and SONARSTACK_LOG_GROUP to try one",
-        )
-    arn = ARN.fullmatch(cloud.log_group)
-    sender = CloudWatchSender(
-        cloud.log_group, "doctor", client=aws.client("logs", str(arn[1]) if arn else None)
-    )
-    record = RecordMaker(run="doctor", host="doctor", scrub=Scrub()).make(
-        "INFO", "note", "doctor: can records be written here?", step=None, figures={}
-    )
-    try:
-        sender.send([record])
-    except Exception as error:  # noqa: BLE001 whatever it is, it is the answer to the question
-        return Check(
-            name="log group",
-            state=State.MISSING,
-            detail=f"{cloud.log_group}: {_why(error)}",
-            advice=sender.advice(error),
-        )
-    return Check(
-        name="log group",
-        state=State.OK,
-        detail=f"{cloud.log_group}: a record was written to its stream doctor",
-    )
+    def sender(group: str) -> Sender:
+        arn = ARN.fullmatch(group)
+        client = aws.client("logs", str(arn[1]) if arn else None)
+        return CloudWatchSender(group, "doctor", client=client)
 
-
-def _secret(settings: Settings) -> Check:
-    secret_id = settings.cloud.secret_id
-    if secret_id is None:
-        return Check(name="secret", state=State.OPTIONAL, detail="none is named (SONARSTACK_SECRET_ID)")
-    try:
-        names = sorted(SecretsManager({}, secret_id=secret_id).stored())
-    except SettingsError as error:
-        what, _, advice = str(error).partition(": ")
-        return Check(name="secret", state=State.MISSING, detail=what, advice=advice)
-    return Check(name="secret", state=State.OK, detail=f"{secret_id} holds {', '.join(names)}")
+    return log_group(settings, "aws", "CloudWatch", sender)
 
 
 def _quota(aws: _Aws, instance_type: str, region: str) -> Iterator[Check]:
@@ -283,13 +239,6 @@ def _asked(
             return Check(
                 name=name, state=without_right, detail=f"{what} (these credentials may not ask: {code})"
             )
-        return Check(name=name, state=State.MISSING, detail=f"{what} {_why(error)}".strip(), advice=advice)
+        return Check(name=name, state=State.MISSING, detail=f"{what} {why(error)}".strip(), advice=advice)
     except BotoCoreError as error:
-        return Check(name=name, state=State.MISSING, detail=f"{what} {_why(error)}".strip(), advice=advice)
-
-
-def _why(error: Exception) -> str:
-    """AWS's code, or what boto calls it; never a whole answer."""
-    answer = getattr(error, "response", None)
-    code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
-    return f"refused ({code})" if code else type(error).__name__
+        return Check(name=name, state=State.MISSING, detail=f"{what} {why(error)}".strip(), advice=advice)

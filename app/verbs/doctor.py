@@ -10,9 +10,12 @@ from app.verbs import options
 def doctor(
     device: Annotated[str, typer.Option(help="The device to plan for.")] = "auto",
     cloud: Annotated[
-        str | None, typer.Option(help="aws: also whether that cloud is as a training there needs it.")
+        str | None,
+        typer.Option(help="aws or azure: also whether that cloud is as a training there needs it."),
     ] = None,
-    instance_type: Annotated[str, typer.Option(help="With --cloud: whose quota to ask for.")] = "g4dn.xlarge",
+    instance_type: Annotated[
+        str, typer.Option(help="With --cloud aws: whose quota to ask for.")
+    ] = "g4dn.xlarge",
     environment: options.Environment = None,
     as_json: options.Json = False,
 ) -> None:
@@ -24,14 +27,18 @@ def doctor(
     from app.errors import SettingsError
     from app.verbs.console import say, say_json
 
-    if cloud not in (None, "aws"):
-        raise SettingsError(f"--cloud {cloud} is not looked at; allowed is aws")
+    if cloud not in (None, "aws", "azure"):
+        raise SettingsError(f"--cloud {cloud} is not looked at; allowed are aws and azure")
     loaded = load_settings(environment)
     checks = run_checks(device)
     if cloud == "aws":
         from app.doctor.aws import aws_checks
 
         checks += aws_checks(loaded.settings, instance_type=instance_type)
+    if cloud == "azure":
+        from app.doctor.azure import azure_checks
+
+        checks += azure_checks(loaded.settings)
     values = flat_settings(loaded.settings)
     if values["cloud.notify_url"]:
         values["cloud.notify_url"] = "(set)"  # it may hold a token

@@ -42,6 +42,23 @@ def test_shipped_environments_load(name: str) -> None:
     assert load_settings(name, variables={}).sources
 
 
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_a_clouds_environment_is_a_gpus_that_listens_to_its_cloud(cloud: str) -> None:
+    rented, gpu = (load_settings(name, variables={}).settings for name in (cloud, "gpu"))
+    assert rented.cloud.provider == cloud
+    assert rented.model_copy(update={"cloud": gpu.cloud}) == gpu
+    # What a stack tells comes after it.
+    told = load_settings(cloud, variables={"SONARSTACK_CLOUD": "local", "SONARSTACK_DEVICE": "cpu"}).settings
+    assert (told.cloud.provider, told.device) == ("local", "cpu")
+
+
+def test_each_clouds_own_variable_says_where_its_metadata_is() -> None:
+    for name in ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST"):
+        loaded = load_settings(variables={name: "http://127.0.0.1:9"})
+        assert loaded.settings.cloud.metadata_url == "http://127.0.0.1:9"
+        assert loaded.sources["cloud.metadata_url"] == name
+
+
 def test_empty_variables_are_not_given() -> None:
     assert load_settings(variables={"SONARSTACK_DEVICE": ""}).settings.device == "cpu"
 

@@ -70,14 +70,14 @@ class Machine:
         return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
     def until_step(self, step: int) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not any(line.get("step", 0) >= step for line in self.metrics()):
             assert self.process.poll() is None, self.process.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
     def end(self) -> tuple[int, str]:
-        output, _ = self.process.communicate(timeout=240)
+        output, _ = self.process.communicate(timeout=400)
         return self.process.returncode, output
 
     def latest(self) -> dict[str, Any]:

@@ -73,6 +73,14 @@ class Answer(BaseHTTPRequestHandler):
             self._answer(200, json.dumps(document) if server.body is None else server.body)
         elif asked.path == "/metadata/instance/compute/name" and query.get("format") == "text":
             self._answer(500 if server.name is None else 200, server.name or "")
+        elif asked.path == "/metadata/instance/compute":
+            told = {
+                "name": server.name,
+                "vmSize": "Standard_NC4as_T4_v3",
+                "location": "westeurope",
+                "priority": "Spot",
+            }
+            self._answer(200, json.dumps(told))
         elif asked.path == "/metadata/identity/oauth2/token":
             self._token(query)
         else:
