@@ -76,7 +76,7 @@ class PushedImage(pulumi.ComponentResource):
             # The next `up` has another token, which is no other image; another image is made anew, with the token of
             # its day, and not with the one of the last time.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[right], ignore_changes=["registry"], replace_on_changes=["imageName"]
+                parent=self, ignore_changes=["registry"], replace_on_changes=["imageName"]
             ),
         )
         self.reference: pulumi.Output[str] = image.repo_digest
