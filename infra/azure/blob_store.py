@@ -52,11 +52,16 @@ class BlobStore:
 
     def get(self, key: str, offset: int = 0) -> bytes | None:
         """See `ObjectStore.get`."""
-        from azure.core.exceptions import HttpResponseError
+        from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 
         def read() -> bytes:
             try:
                 return bytes(self._client.download_blob(key, offset=offset or None).readall())
+            except ResourceModifiedError:
+                # A log that grows: what is there already stays as it is.
+                if self._client.get_blob_client(key).get_blob_properties().blob_type != "AppendBlob":
+                    raise
+                return self._by_parts(key, offset)
             except HttpResponseError as error:
                 if offset and error.status_code == 416:
                     return b""  # nothing was added since
@@ -111,6 +116,15 @@ class BlobStore:
     def remove(self, key: str) -> None:
         """See `ObjectStore.remove`; the account keeps older versions for as long as its rules say."""
         self._asked(lambda: self._client.delete_blob(key), key, missing=None)
+
+    def _by_parts(self, key: str, offset: int) -> bytes:
+        """Each part by itself, to where it ended when this began."""
+        end = int(self._client.get_blob_client(key).get_blob_properties().size)
+        read = bytearray()
+        for start in range(offset, end, PART_BYTES):
+            length = min(PART_BYTES, end - start)
+            read += self._client.download_blob(key, offset=start, length=length).readall()
+        return bytes(read)
 
     def _asked(self, ask: Callable[[], T], key: str, *, missing: Any = ...) -> T:
         """The answer; `missing` where there is no such blob, if that is given.

@@ -1,6 +1,6 @@
 """Azure's own ways on a rented machine, as commands of `machine.py`'s orders: who it is, its notes, its end.
 
-    machine_calls.py identity | keep NAME | end | sign-in
+    machine_calls.py identity | ready | keep NAME | end | sign-in
 
 Standard library alone (Python 3.10 or newer), in /opt/sonarstack by cloud-init, with its settings in
 /etc/sonarstack/azure.json (infra/azure/orders.py writes them). It acts as the machine's user-assigned identity: tokens
@@ -37,6 +37,7 @@ ANSWER_BYTES = 2**22
 AGAIN = (408, 410, 429, 500, 502, 503, 504)
 """410: the metadata address is being updated."""
 AGREES_WITHIN_S = 40.0
+READY_WITHIN_S = 90.0
 
 
 class CallError(Exception):
@@ -172,10 +173,26 @@ def identity(cloud: Cloud) -> None:
     sys.stdout.write(f"{cloud.name()}\n")
 
 
+def ready(cloud: Cloud) -> None:
+    """Wait until the rights of this machine have reached the storage: up to minutes after they were given."""
+    until = time.monotonic() + pause(READY_WITHIN_S)
+    while True:
+        try:
+            return put(cloud, f"ready/{cloud.name()}.json", b"{}")
+        except CallError as error:
+            if error.status != 403 or time.monotonic() > until:
+                raise
+        time.sleep(pause(5.0))
+
+
 def keep(cloud: Cloud, name: str) -> None:
     """Write standard input beside the run."""
-    headers = cloud.storage(**{"x-ms-blob-type": "BlockBlob"})
-    ask("PUT", cloud.blob(name), headers, sys.stdin.buffer.read(), good=(201,))
+    put(cloud, name, sys.stdin.buffer.read())
+
+
+def put(cloud: Cloud, name: str, text: bytes) -> None:
+    """Write a blob, whole or not at all."""
+    ask("PUT", cloud.blob(name), cloud.storage(**{"x-ms-blob-type": "BlockBlob"}), text, good=(201,))
 
 
 def end(cloud: Cloud) -> None:
@@ -237,7 +254,7 @@ def sign_in(cloud: Cloud) -> None:
 
 def main(words: list[str]) -> int:
     """One command; 0 if it did what it is for."""
-    commands = {"identity": identity, "end": end, "sign-in": sign_in}
+    commands = {"identity": identity, "ready": ready, "end": end, "sign-in": sign_in}
     try:
         cloud = opened()
         if len(words) == 2 and words[0] == "keep":

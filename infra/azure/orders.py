@@ -91,6 +91,8 @@ def host_orders(host: HostOrders) -> Orders:
         prepare=(
             ("install", "-d", "-o", str(USER), "-g", str(USER), f"{STATE}/runs"),
             ("systemctl", "start", "--no-block", COLLECT_SERVICE),
+            # A right that was given a moment ago holds some minutes later; what the pull takes comes on top.
+            _calls("ready"),
         ),
         # A machine that is only off is billed on.
         power_off=end,

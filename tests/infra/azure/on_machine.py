@@ -5,6 +5,7 @@ exchange; blobs are Azurite's. Every bearer is looked at: each of them takes tok
 """
 
 import base64
+import importlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -345,4 +347,16 @@ def bench(tmp_path: Path, azure: Azure, azurite_tls: Azurite) -> Iterator[Bench]
         process.wait()
 
 
-__all__ = ["MACHINE", "MACHINE_ID", "NOTES", "Azure", "Bench", "azure", "bench", "host_orders"]
+@pytest.fixture
+def programs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, Any]]:
+    """The collector's module as the machine imports it, and its cloud."""
+    for name, value in bench.variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(str(bench.programs))
+    collect = importlib.import_module("machine_collect")
+    yield collect, sys.modules["machine_calls"].opened()
+    for name in ("machine_collect", "machine_calls"):
+        sys.modules.pop(name)
+
+
+__all__ = ["MACHINE", "MACHINE_ID", "NOTES", "Azure", "Bench", "azure", "bench", "host_orders", "programs"]

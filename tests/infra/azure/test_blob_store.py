@@ -172,6 +172,43 @@ def test_empty_blobs_names_with_spaces_and_removed_ones(store: BlobStore, tmp_pa
     assert list(store.keys("")) == []
 
 
+def test_a_log_that_grows_is_read_as_far_as_it_was(
+    azurite_tls: Azurite, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = os.urandom(5 * 2**19)
+    log = azurite_tls.service().get_blob_client("runs", "job.log")
+    log.create_append_blob()
+    log.append_block(text)
+    other = azurite_tls.service().get_blob_client("runs", "index.json")
+    other.upload_blob(text)
+    from azure.storage.blob._generated.operations import BlobOperations
+
+    real, seen = BlobOperations.download, []
+
+    def growing(self: BlobOperations, *words: Any, **more: Any) -> Any:
+        """Between the first part and the second."""
+        seen.append(more)
+        if len(seen) == 2:
+            log.append_block(b"more")
+            other.upload_blob(b"other", overwrite=True)
+        return real(self, *words, **more)
+
+    for key, offset in (("job.log", 0), ("job.log", 7)):
+        seen.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobOperations, "download", growing)
+            found = store.get(key, offset)
+        assert found is not None
+        assert len(seen) > 2
+        assert found[: len(text) - offset] == text[offset:]
+        assert set(found[len(text) - offset :]) <= set(b"more")
+    seen.clear()
+    other.upload_blob(text, overwrite=True)
+    monkeypatch.setattr(BlobOperations, "download", growing)
+    with pytest.raises(AzureError, match="anew while it was read"):
+        store.get("index.json")
+
+
 def test_an_output_opens_it_and_addresses_follow_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.azure.account.credential", Tokens)
     opened = open_store({"bucket": "az://runs", "account": "acct", "owner": "me"})

@@ -8,13 +8,15 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from infra.azure.orders import CALLS, COLLECT, HERE
-from tests.infra.azure.on_machine import MACHINE, MACHINE_ID, PASSWORD, Azure, Bench, azure, bench
+from tests.infra.azure.on_machine import MACHINE, MACHINE_ID, PASSWORD, Azure, Bench, azure, bench, programs
 
-__all__ = ["azure", "bench"]
+__all__ = ["azure", "bench", "programs"]
 
 
 def test_its_name_is_what_azure_says(bench: Bench, azure: Azure) -> None:
@@ -29,6 +31,31 @@ def test_a_note_lies_where_the_job_is_asked_for_and_the_newest_counts(bench: Ben
         assert bench.call("keep", "outcome.json", data=text).returncode == 0
     assert bench.call("keep", f"interruptions/{MACHINE}.json", data=b"{}").returncode == 0
     assert bench.blobs == {"outcome.json": b'{"code": 0}', f"interruptions/{MACHINE}.json": b"{}"}
+
+
+def test_it_waits_until_its_rights_have_reached_the_storage(
+    bench: Bench, programs: tuple[ModuleType, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cloud = programs
+    calls = sys.modules["machine_calls"]
+    real, refused = calls.ask, [403, 403, 403]
+
+    def spreading(method: str, address: str, *more: Any, **words: Any) -> Any:
+        if refused and method == "PUT":
+            raise calls.CallError("PUT: HTTP 403 AuthorizationPermissionMismatch", refused.pop())
+        return real(method, address, *more, **words)
+
+    monkeypatch.setattr(calls, "ask", spreading)
+    calls.ready(cloud)
+    assert bench.blobs == {f"ready/{MACHINE}.json": b"{}"}
+    refused += [403] * 999
+    monkeypatch.setattr(calls, "READY_WITHIN_S", 1.0)
+    with pytest.raises(calls.CallError, match="403"):
+        calls.ready(cloud)
+    refused[:] = [404]
+    with pytest.raises(calls.CallError, match="403"):  # its text; a 404 is no matter of waiting
+        calls.ready(cloud)
+    assert refused == []
 
 
 def test_what_may_come_right_is_tried_again_and_what_cannot_is_told(bench: Bench, azure: Azure) -> None:

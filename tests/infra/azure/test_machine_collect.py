@@ -1,21 +1,19 @@
 """What a machine tells while it works: figures at a stand-in for the logs' ingestion, the job's output in Azurite."""
 
-import importlib
 import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from infra.azure.tables import COLUMNS, GPU
-from tests.infra.azure.on_machine import MACHINE, Azure, Bench, azure, bench
+from tests.infra.azure.on_machine import MACHINE, Azure, Bench, azure, bench, programs
 
-__all__ = ["azure", "bench"]
+__all__ = ["azure", "bench", "programs"]
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -134,18 +132,6 @@ def test_a_collector_that_was_killed_goes_on_where_it_was(bench: Bench) -> None:
     process.terminate()
     assert process.wait(30) == 0
     assert arrived()
-
-
-@pytest.fixture
-def programs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, Any]]:
-    """The collector's module as the machine imports it, and its cloud."""
-    for name, value in bench.variables().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.syspath_prepend(str(bench.programs))
-    collect = importlib.import_module("machine_collect")
-    yield collect, sys.modules["machine_calls"].opened()
-    for name in ("machine_collect", "machine_calls"):
-        sys.modules.pop(name)
 
 
 def test_a_part_whose_answer_was_lost_is_there_once(

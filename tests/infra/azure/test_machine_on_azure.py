@@ -117,7 +117,7 @@ def test_the_owner_s_stop_is_for_good(bench: Bench, azure: Azure, notes: Notes) 
 
 
 def test_the_lease_ends_it(bench: Bench, azure: Azure, notes: Notes) -> None:
-    assert run(bench, JOB_S="30", lease_s=4)() == 0
+    assert run(bench, JOB_S="30", lease_s=8)() == 0
     assert code(notes) == 83
     assert MACHINE_ID in azure.deleted
 
@@ -147,7 +147,7 @@ def test_an_end_that_is_refused_is_tried_until_it_is_taken(bench: Bench, azure: 
 
 
 def test_the_guard_ends_a_machine_whose_program_was_killed(bench: Bench, azure: Azure, notes: Notes) -> None:
-    over = run(bench, JOB_S="30", lease_s=6)
+    over = run(bench, JOB_S="30", lease_s=8)
     until(lambda: notes.started_by() == MACHINE)
     bench.processes[0].kill()
     over()
