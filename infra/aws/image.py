@@ -47,8 +47,11 @@ class PushedImage(pulumi.ComponentResource):
                 password=pulumi.Output.secret(token.password),
             ),
             build=_build(args, "cloud", {**args.build_args, "CUDA_IMAGE": base.image_name}),
-            # The next `up` has another token, which is no other image.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["registry"]),
+            # The next `up` has another token, which is no other image; another image is made anew, with the token of
+            # its day, and not with the one of the last time.
+            opts=pulumi.ResourceOptions(
+                parent=self, ignore_changes=["registry"], replace_on_changes=["imageName"]
+            ),
         )
         self.reference: pulumi.Output[str] = image.repo_digest
         self.register_outputs({"reference": self.reference})

@@ -1,8 +1,8 @@
 """What the network of each profile costs while it stands, and what may stand beside it. Pure.
 
-Source: Azure's price pages of NAT Gateway, IP addresses, Private Link, Azure DNS, Bastion and Container Registry, East
-US, 2026-11: list prices; other regions differ by some percent. Each GB comes on top: 0.045 through NAT, 0.01 through an
-endpoint.
+List prices as they are commonly told (East US, 2026-11); other regions differ by some percent. NAT and its address were
+checked against a published list, the others were not: Azure's own price pages could not be read. Each GB comes on top:
+0.045 through NAT, 0.01 through an endpoint.
 """
 
 from typing import Literal

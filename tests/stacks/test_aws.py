@@ -196,6 +196,12 @@ def test_spot_has_its_limit_and_on_demand_has_none() -> None:
     )
 
 
+def test_another_image_is_pushed_by_a_token_of_its_day() -> None:
+    image = declared()["training-image-cloud"]
+    # An ignored token stays the stored one, which is good for twelve hours, except where the image is replaced.
+    assert (image.ignored, image.replaced_on) == (("registry",), ("imageName",))
+
+
 def test_a_v100_brings_the_image_that_drives_it() -> None:
     found = declared(
         instanceTypes='["p3.2xlarge"]',

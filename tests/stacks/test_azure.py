@@ -248,6 +248,11 @@ def test_spot_has_its_limit_and_is_deleted_when_taken_and_on_demand_has_none() -
     assert "evictionPolicy" not in steady
 
 
+def test_another_image_is_pushed_by_a_token_of_its_day() -> None:
+    image = declared()["training-ground-image-cloud"]
+    assert (image.ignored, image.replaced_on) == (("registry",), ("imageName",))
+
+
 def test_a_machine_whose_job_is_over_is_left_as_it_was() -> None:
     account = assumed_account("eastus", settings().chosen_sizes)
     found = declared_for(replace(account, over=True))
