@@ -17,8 +17,8 @@ from app.telemetry.logs.sender import Sender
 from app.telemetry.logs.shipper import Shipper
 from app.telemetry.logs.spool import Spool
 
-CLOSE_WITHIN_S = 15.0
-"""Of the two minutes that a spot machine has left, most belong to the checkpoint."""
+CLOSE_WITHIN_S = 8.0
+"""Of the two minutes that a spot machine of AWS has left, and the 30 s of Azure's, most belong to the checkpoint."""
 
 
 class CloudLogger:

@@ -10,7 +10,10 @@ from app.verbs import options
 
 def evaluate(
     data: Annotated[
-        Path | None, typer.Option(help="Folder of labelled tiles; may be left out with a false alarm rate.")
+        str | None,
+        typer.Option(
+            help="Folder of labelled tiles, or s3://, gs://, az://; not needed with a false alarm rate."
+        ),
     ] = None,
     model: Annotated[str, typer.Option(help="A run's folder, a model file, or shipped.")] = "shipped",
     split: Annotated[
@@ -49,6 +52,7 @@ def evaluate(
     """Score a model: AP50, AP50:95, precision, recall, by class, size and distance; its false alarms per km2."""
     from app.config.settings import load_settings
     from app.dataset.read import read_tiles
+    from app.dataset.remote import local_data
     from app.detector.flips import with_flips
     from app.errors import SettingsError
     from app.evaluation.evaluate import evaluate_model
@@ -68,7 +72,7 @@ def evaluate(
         raise SettingsError("evaluate needs tiles or a rate: give --data FOLDER, or --false-alarms-per-km2 N")
     part, what, side_px = None, "", size_px or 640
     if data is not None:
-        tiles, _ = read_tiles(data, skip_bad=skip_bad)
+        tiles, _ = read_tiles(local_data(data, Bar("MiB")), skip_bad=skip_bad)
         part, what, run_size_px = chosen_part(tiles, model, split)
         side_px = size_px or run_size_px or 640
     network = chosen_runtime(

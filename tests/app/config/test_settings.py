@@ -107,7 +107,8 @@ def test_missing_file_and_unknown_environment(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load_settings(str(tmp_path / "none.yaml"), variables={})
     with pytest.raises(
-        SettingsError, match=r"environment 'moon' does not exist; choose one of ci, gpu, laptop, local"
+        SettingsError,
+        match=r"environment 'moon' does not exist; choose one of aws, azure, ci, gpu, laptop, local",
     ):
         load_settings("moon", variables={})
 

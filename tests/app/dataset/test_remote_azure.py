@@ -1,5 +1,9 @@
 """A data set in Azure's blobs comes once, whole and checked, as the other stores' do."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from app.storage import write_text
 from app.telemetry.progress import Silent
 from tests.app.azure import put_azure_data
 from tests.app.dataset.test_remote import FILES, Counting, contents
+from tests.app.training.made_run import write_squares
 from tests.infra.azure.azurite import Azurite
 
 ADDRESS = "az://data/sets/tiles"
@@ -36,6 +41,26 @@ def test_by_its_index(sent: Azurite, tmp_path: Path) -> None:
     blob.upload_blob(b"none", overwrite=True)
     with pytest.raises(DatasetError, match=r"classes.txt is damaged: its checksum differs from the index"):
         local_data(ADDRESS, Silent(), cache=tmp_path / "another")
+
+
+@pytest.mark.slow
+def test_a_model_is_scored_on_tiles_that_lie_there(
+    azure: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """python -m app evaluate --data az://..., in a home without a cache."""
+    put_azure_data(azure, write_squares(tmp_path / "squares", count=8), "sets/squares")
+    figures = tmp_path / "figures.json"
+    words = ["evaluate", "--data", "az://data/sets/squares", "--size-px", "64", "--split", "all"]
+    done = subprocess.run(
+        [sys.executable, "-m", "app", *words, "--json", str(figures)],
+        env={**os.environ, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(figures.read_text())["images"] == 8
 
 
 def test_by_the_stores_own_checksums(sent: Azurite, tmp_path: Path) -> None:
