@@ -10,6 +10,8 @@ from app.config.settings import Settings, load_settings
 from app.errors import RunError, SettingsError
 from app.exit_codes import ExitCode
 from app.seal import memory
+from app.telemetry.logs.azure import row
+from app.telemetry.logs.record import LogRecord
 from app.telemetry.progress import Progress, Silent
 from app.training import run as run_module
 from app.training import run_log
@@ -19,6 +21,7 @@ from app.training.run_folder import RunFolder
 from app.training.run_log import RunLog
 from app.training.sealed import run_sealed
 from tests.app.aws import aws
+from tests.app.azure import Services
 from tests.app.seal.made_sealed import new_key, seal_folder
 from tests.app.telemetry.hook import TOKEN
 from tests.app.telemetry.logs.test_shipper import Cloud
@@ -93,6 +96,15 @@ def test_the_cloud_gets_the_same_records(aws: str, tmp_path: Path) -> None:
     told = [json.loads(event["message"]) for event in page["events"]]
     # What is said once the manifest is written stands in the cloud alone.
     assert told[: len(records)] == records
+    assert not (tmp_path / ".run.log-queue").exists()
+
+
+def test_azures_log_holds_what_the_runs_own_holds(services: Services, tmp_path: Path) -> None:
+    pytest.importorskip("azure.monitor.ingestion", reason="needs azure-monitor-ingestion")
+    settings = settings_of(tmp_path, LOG_PROVIDER="azure", LOG_GROUP=services.there.group)
+    records = trained(settings, tmp_path)
+    told = [row(LogRecord.from_line(json.dumps(record).encode())) for record in records]
+    assert services.there.rows[: len(records)] == told
     assert not (tmp_path / ".run.log-queue").exists()
 
 
