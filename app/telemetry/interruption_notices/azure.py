@@ -3,7 +3,7 @@
 Source: Microsoft's "Scheduled Events for Linux VMs" and "Use Azure Spot Virtual Machines" (articles of 2026): header
 Metadata: true, one question a second advised; the first answer may take two minutes, for it turns the events on, and
 they come within five. Least notice: Preempt 30 s and best effort, Terminate 5 minutes, Redeploy 10, Reboot and
-Freeze 15.
+Freeze 15. DocumentIncarnation grows with each change of the list; here each event is told once by its own id.
 
 Nothing is approved here (POST of StartRequests), although that is offered: it "can shorten the minimum notification
 time", so it brings the end nearer, for this program's machine and every other that the event names. After the last
