@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from tests.infra.azure.azurite import CONTAINERS, Azurite, self_signed, started
-from tests.infra.azure.on_machine import Azure
+from tests.infra.azure.whom_it_asks import Azure
 from tests.infra.vm import first_boot
 
 BLOBS, REST = "127.0.0.2", "127.0.0.3"

@@ -22,7 +22,8 @@ from infra.specs import Limits, TrainingJob
 from tests.conftest import REPOSITORY
 from tests.infra.azure import first_boot_there
 from tests.infra.azure.azurite import program
-from tests.infra.azure.on_machine import CLIENT, DOCKER, INSTALL, NVIDIA, PASSWORD
+from tests.infra.azure.on_machine import DOCKER, INSTALL, NVIDIA
+from tests.infra.azure.whom_it_asks import CLIENT, PASSWORD
 from tests.infra.vm.test_first_boot import FOLDERS, NAMESPACE
 
 WORD = "PLANTED-WORD"

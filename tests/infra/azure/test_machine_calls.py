@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from infra.azure.orders import CALLS, COLLECT, HERE
-from tests.infra.azure.on_machine import MACHINE, MACHINE_ID, PASSWORD, Azure, Bench, azure, bench, programs
+from tests.infra.azure.on_machine import Bench, azure, bench, programs
+from tests.infra.azure.whom_it_asks import MACHINE, MACHINE_ID, PASSWORD, Azure
 
 __all__ = ["azure", "bench", "programs"]
 

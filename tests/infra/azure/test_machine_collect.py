@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from infra.azure.tables import COLUMNS, GPU
-from tests.infra.azure.on_machine import MACHINE, Azure, Bench, azure, bench, programs
+from tests.infra.azure.on_machine import Bench, azure, bench, programs
+from tests.infra.azure.whom_it_asks import MACHINE, Azure
 
 __all__ = ["azure", "bench", "programs"]
 

@@ -12,7 +12,8 @@ from infra.azure.orders import host_orders
 from infra.vm.cloud_init import PROGRAM
 from infra.vm.notes import Notes
 from tests.infra.azure.azurite import Azurite, Tokens
-from tests.infra.azure.on_machine import MACHINE, MACHINE_ID, NOTES, PASSWORD, Azure, Bench, azure, bench
+from tests.infra.azure.on_machine import NOTES, Bench, azure, bench
+from tests.infra.azure.whom_it_asks import MACHINE, MACHINE_ID, PASSWORD, Azure
 
 __all__ = ["azure", "bench"]
 JOB_LOG = b"first words\n\xff no text\nlast words\n"
