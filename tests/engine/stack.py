@@ -72,8 +72,17 @@ class Engine:
             "up", "--yes", "--skip-preview", "--stack", "test", *words, timeout_s=timeout_s, **variables
         )
 
+    def refresh(self) -> subprocess.CompletedProcess[str]:
+        return self("refresh", "--yes", "--skip-preview", "--stack", "test")
+
     def destroy(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self("destroy", "--yes", "--stack", "test", **variables)
+        return self("destroy", "--yes", "--skip-preview", "--stack", "test", **variables)
+
+    def end(self, **variables: str) -> None:
+        """After a test: whatever it left, without its results; nothing, where the state says that nothing is there."""
+        state = self.folder / ".pulumi/stacks/sonarstack/test.json"
+        if (json.loads(state.read_text())["checkpoint"].get("latest") or {}).get("resources"):
+            self.destroy(SONARSTACK_DISCARD_RESULTS="1", **variables)
 
     def outputs(self) -> dict:
         return json.loads(self("stack", "output", "--json", "--stack", "test").stdout)

@@ -44,7 +44,7 @@ def engine(tmp_path, client):
         },
     )
     yield made
-    made.destroy(SONARSTACK_DISCARD_RESULTS="1")
+    made.end()
 
 
 def ours(client: docker.DockerClient) -> set[str]:

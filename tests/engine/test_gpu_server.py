@@ -49,7 +49,7 @@ def engine(tmp_path, server, agent):
         },
     )
     yield made
-    made.destroy(SONARSTACK_DISCARD_RESULTS="1", **agent)
+    made.end(**agent)
 
 
 def test_a_training_on_a_server_from_up_to_the_run_at_home(engine, server, agent) -> None:

@@ -29,7 +29,7 @@ def engine(tmp_path, tiles):
         },
     )
     yield made
-    made.destroy(SONARSTACK_DISCARD_RESULTS="1")
+    made.end()
 
 
 def test_a_training_from_preview_to_destroy(engine) -> None:
@@ -46,7 +46,7 @@ def test_a_training_from_preview_to_destroy(engine) -> None:
 
     again = engine.up("--expect-no-changes")
     assert again.returncode == 0, again.stdout
-    assert engine("refresh", "--yes", "--stack", "test").returncode == 0
+    assert engine.refresh().returncode == 0
 
     other = engine.up("--config", "sonarstack:rerun=b")
     assert other.returncode == 0, other.stdout + other.stderr

@@ -181,19 +181,19 @@ def test_it_stays_while_its_run_is_fetched(tmp_path, provider, start) -> None:
     folder = job(tmp_path)
     (folder / "fetching").touch()  # by whoever fetched an earlier one
     start(
-        ("FETCHED_S = 180.0", "FETCHED_S = 8.0"),
-        SONARSTACK_MACHINE_LINGER_MINUTES=0.05,
+        ("FETCHED_S = 180.0", "FETCHED_S = 5.0"),
+        SONARSTACK_MACHINE_LINGER_MINUTES=0.02,
         SONARSTACK_MACHINE_LEASE_UNTIL=time.time() + 600,
     )
     until(lambda: "own key" in log(tmp_path))
     (folder / "exit_code").write_text("0\n")
-    ends = time.monotonic() + 8
+    ends = time.monotonic() + 4
     while time.monotonic() < ends:
         (folder / "fetching").touch()
-        time.sleep(0.5)
-    assert not provider.deletions, "it would have ended 3 seconds after its job"
+        time.sleep(0.2)
+    assert not provider.deletions, "it would have ended a second after its job"
     until(lambda: provider.deletions)
-    assert time.monotonic() > ends + 4
+    assert time.monotonic() > ends + 3
 
 
 def test_a_machine_on_which_nothing_begins_ends(tmp_path, provider, start) -> None:

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,16 +22,15 @@ PLUGIN = Path(__file__).resolve().parents[3] / "infra" / "provider"
 LOCAL, RUN = "sonarstack:index:LocalProcess", "sonarstack:index:TrainingRun"
 
 
-@pytest.fixture
-def plugin(tmp_path, request) -> Iterator[SimpleNamespace]:
-    variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", **getattr(request, "param", {})}
+@contextmanager
+def started(folder: Path, variables: Mapping[str, str]) -> Iterator[SimpleNamespace]:
     process = subprocess.Popen(
         [sys.executable, str(PLUGIN), "127.0.0.1:9"],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
-        cwd=tmp_path,
-        env=variables,
+        cwd=folder,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **variables},
     )
     assert process.stdout is not None
     channel = grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}")
@@ -38,6 +38,20 @@ def plugin(tmp_path, request) -> Iterator[SimpleNamespace]:
     channel.close()
     process.terminate()
     process.communicate()
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory) -> Iterator[SimpleNamespace]:
+    """One for all: it knows nothing of a stack but what it is told each time."""
+    with started(tmp_path_factory.mktemp("plugin"), {}) as it:
+        yield it
+
+
+@pytest.fixture
+def own_plugin(tmp_path, request) -> Iterator[SimpleNamespace]:
+    """For a test that ends it, cancels what it does, or gives it variables."""
+    with started(tmp_path, getattr(request, "param", {})) as it:
+        yield it
 
 
 def urn(token: str) -> str:
@@ -137,7 +151,7 @@ def test_a_change_of_the_job_replaces_it_the_old_one_first(plugin, tmp_path) -> 
 
 
 def test_a_run_is_looked_at_in_every_diff(plugin, tmp_path) -> None:
-    inputs = start(plugin, tmp_path, "sleep 8; echo bye")
+    inputs = start(plugin, tmp_path, "until [ -e go ]; do sleep 0.1; done; echo bye")
     made = create(plugin, RUN, inputs)
     assert decode(made.properties).values["state"] == "running"
 
@@ -149,10 +163,12 @@ def test_a_run_is_looked_at_in_every_diff(plugin, tmp_path) -> None:
         )
 
     assert diff().changes == provider_pb2.DiffResponse.DIFF_NONE
+    (tmp_path / "go").touch()
     deadline = time.monotonic() + 30
-    while (answer := diff()).changes != provider_pb2.DiffResponse.DIFF_SOME:
+    while "state" not in (answer := diff()).diffs:  # its last line comes before its end
         assert time.monotonic() < deadline, "its end was not noticed"
         time.sleep(0.5)
+    assert answer.changes == provider_pb2.DiffResponse.DIFF_SOME
     assert {"state", "outcome"} <= set(answer.diffs)
     assert not answer.replaces
     updated = plugin.stub.Update(
@@ -181,17 +197,17 @@ def test_planned_ends_are_no_failures(plugin, tmp_path, code) -> None:
 
 
 def test_waiting_stays_to_the_end(plugin, tmp_path) -> None:
-    made = create(plugin, RUN, {**start(plugin, tmp_path, "sleep 4"), "wait": True})
+    made = create(plugin, RUN, {**start(plugin, tmp_path, "sleep 3"), "wait": True})
     assert decode(made.properties).values["outcome"] == "done"
 
 
-def test_a_cancelled_wait_leaves_the_job_running_and_known(plugin, tmp_path) -> None:
-    inputs = start(plugin, tmp_path, "sleep 60")
-    call = plugin.stub.Create.future(
+def test_a_cancelled_wait_leaves_the_job_running_and_known(own_plugin, tmp_path) -> None:
+    inputs = start(own_plugin, tmp_path, "sleep 60")
+    call = own_plugin.stub.Create.future(
         provider_pb2.CreateRequest(urn=urn(RUN), properties=encode({**inputs, "wait": True}))
     )
     time.sleep(0.5)
-    plugin.stub.Cancel(empty_pb2.Empty())
+    own_plugin.stub.Cancel(empty_pb2.Empty())
     with pytest.raises(grpc.RpcError, match="the job itself goes on") as caught:
         call.result(timeout=10)
     assert _kept(caught.value).id == str(tmp_path / "job")
@@ -220,15 +236,15 @@ def test_a_run_that_differs_from_its_manifest_stops_the_destroy(plugin, tmp_path
     assert "\n" not in caught.value.details()
 
 
-@pytest.mark.parametrize("plugin", [{DISCARD: "1"}], indirect=True)
-def test_discarding_lets_the_destroy_go_on(plugin, tmp_path) -> None:
-    inputs = start(plugin, tmp_path, _writes_a_run(tmp_path, good=False))
-    _delete(plugin, create(plugin, RUN, inputs), inputs)
+@pytest.mark.parametrize("own_plugin", [{DISCARD: "1"}], indirect=True)
+def test_discarding_lets_the_destroy_go_on(own_plugin, tmp_path) -> None:
+    inputs = start(own_plugin, tmp_path, _writes_a_run(tmp_path, good=False))
+    _delete(own_plugin, create(own_plugin, RUN, inputs), inputs)
 
 
-def test_a_killed_plugin_does_not_take_the_job_along(plugin, tmp_path) -> None:
-    create(plugin, LOCAL, job(tmp_path, "sleep 1; exit 80"))
-    plugin.process.kill()
+def test_a_killed_plugin_does_not_take_the_job_along(own_plugin, tmp_path) -> None:
+    create(own_plugin, LOCAL, job(tmp_path, "sleep 1; exit 80"))
+    own_plugin.process.kill()
     time.sleep(1.5)
     assert DetachedJob(LocalHost(), str(tmp_path / "job")).status().exit_code == 80
 
