@@ -15,6 +15,7 @@ from stacks.policy.azure.marks import UNTAGGABLE
 from stacks.policy.marks import LEASE, STAMP
 from stacks.policy.mistakes import joined
 from stacks.policy.subject import UNKNOWN, Subject
+from tests.stacks.azure_stack import declared
 from tests.stacks.policy import planting
 from tests.stacks.policy.azure_resources import MARKS, OWNER, READER, SUBSCRIPTION, role, stack
 from tests.stacks.policy.planting import Inputs, changed, places
@@ -27,6 +28,28 @@ def told(subjects: Mapping[str, Subject]) -> list[tuple[str, str, str]]:
 def test_what_is_as_it_should_be_breaks_no_rule() -> None:
     assert len(stack()) == 11
     assert told(stack()) == []
+
+
+@pytest.mark.parametrize(
+    "way", [{}, {"network": "private", "keepBucket": "false", "market": "on_demand"}, {"bastion": "true"}]
+)
+def test_the_stack_as_it_is_breaks_no_rule(way: dict[str, str]) -> None:
+    whole = {one.name: planting.subject_of(one) for one in declared(**way).values()}
+    assert len(whole) > 50
+    assert told(whole) == []
+
+
+def test_a_bastion_lets_in_what_steers_it_and_one_address_at_its_own_port() -> None:
+    def way(source: str, port: str) -> Inputs:
+        return {
+            "access": "Allow", "direction": "Inbound", "sourceAddressPrefix": source, "destinationPortRange": port,
+        }  # fmt: skip
+
+    gate = [way("GatewayManager", "443"), way("203.0.113.7", "443")]
+    assert told(added("network:NetworkSecurityGroup", securityRules=gate)) == []
+    for wrong in (way("203.0.113.7", "22"), way("203.0.113.0/24", "443"), way("Internet", "443")):
+        assert len(told(added("network:NetworkSecurityGroup", securityRules=[*gate, wrong]))) == 1
+    assert len(told(added("network:NetworkSecurityGroup", securityRules=gate[1:]))) == 1
 
 
 def put(value: Any, *path: str | int) -> Callable[[Inputs], object]:
