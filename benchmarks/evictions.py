@@ -66,8 +66,8 @@ def machine(folder: Path, cloud: AzureMachine, run: int, epochs: int) -> Machine
     return Machine(folder, variables, epochs=epochs)
 
 
-def evicted(first: Machine, cloud: AzureMachine, at: int) -> tuple[int, float]:
-    """Let it train up to that step and take it; the step of the notice, and seconds until it has ended."""
+def evicted(first: Machine, cloud: AzureMachine, at: int) -> tuple[int, float, str]:
+    """Let it train up to that step and take it; the step of the notice, seconds until it has ended, what it said."""
     first.until_step(at)
     told_at = max(line.get("step", 0) for line in first.metrics())
     began = time.monotonic()
@@ -75,7 +75,7 @@ def evicted(first: Machine, cloud: AzureMachine, at: int) -> tuple[int, float]:
     code, output = first.end()
     if code != ExitCode.INTERRUPTED:
         raise RuntimeError(f"ended with {code} after the notice:\n{output}")
-    return told_at, time.monotonic() - began
+    return told_at, time.monotonic() - began, output
 
 
 def trial(
@@ -92,8 +92,7 @@ def trial(
         with azure_machine_of(azurite) as cloud:
             here = machine(folder / f"run-{number}-{part}", cloud, number, given.epochs)
             if part < given.evictions:
-                told_at, exit_s = evicted(here, cloud, moments[part])
-                output = (here.run / "log.jsonl").read_text()
+                told_at, exit_s, output = evicted(here, cloud, moments[part])
             else:
                 code, output = here.end()
                 if code != ExitCode.DONE:
