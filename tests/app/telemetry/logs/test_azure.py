@@ -190,6 +190,9 @@ def test_an_endpoint_that_is_not_there_holds_up_no_end(services: Services, tmp_p
     run.logger.close(within_s=0.5)
     assert time.monotonic() - began < 10
     assert "3 records wait in" in run.notes[-1]
+    # The next process comes when this one is gone.
+    assert run.logger._shipper is not None
+    run.logger._shipper._thread.join(30)
     services.there.refuses_always = None
     again = Run(services, tmp_path)
     again.logger.close()
