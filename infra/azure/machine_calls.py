@@ -174,7 +174,15 @@ def identity(cloud: Cloud) -> None:
 
 
 def ready(cloud: Cloud) -> None:
-    """Wait until the rights of this machine have reached the storage: up to minutes after they were given."""
+    """Have Azure tell of this machine's end from now on, and wait until its rights have reached the storage.
+
+    Scheduled events begin with the first question, up to two minutes later (Azure, scheduled events, enabling); rights
+    take up to minutes after they were given.
+    """
+    try:
+        cloud.metadata("scheduledevents", {"api-version": EVENTS_API})
+    except CallError as error:
+        say(f"scheduled events: {error}")  # the program asks again, every second
     until = time.monotonic() + pause(READY_WITHIN_S)
     while True:
         try:

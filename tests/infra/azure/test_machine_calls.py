@@ -34,6 +34,13 @@ def test_a_note_lies_where_the_job_is_asked_for_and_the_newest_counts(bench: Ben
     assert bench.blobs == {"outcome.json": b'{"code": 0}', f"interruptions/{MACHINE}.json": b"{}"}
 
 
+def test_from_its_start_it_is_told_of_its_end(bench: Bench, azure: Azure) -> None:
+    assert bench.call("ready").returncode == 0
+    assert any(path.startswith("/metadata/scheduledevents") for _, path in azure.asked)
+    azure.first["GET /metadata/scheduledevents"] = [(404, {})]
+    assert bench.call("ready").returncode == 0
+
+
 def test_it_waits_until_its_rights_have_reached_the_storage(
     bench: Bench, programs: tuple[ModuleType, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
