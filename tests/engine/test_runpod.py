@@ -100,7 +100,7 @@ def test_from_a_preview_to_a_run_at_home_and_nothing_left(engine, service, tmp_p
 
     # A run that goes on is looked at again; nothing else is touched.
     again = ok(engine.up())
-    assert "7 unchanged" in again
+    assert "8 unchanged" in again
     assert posts(service) == rented == 1
 
     state = ok(engine("stack", "export", "--stack", "test"))
