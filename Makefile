@@ -29,8 +29,9 @@ $(STAMP): pyproject.toml requirements-dev.txt setup.sh
 demo: $(STAMP)
 	@$(BIN)/python -m app demo --out $(OUT)
 
+# Two at once, whole files each: much of the suite waits for engines, machines that start, and clocks.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # Simulated tiles for a first run; TILES=folder for one's own.
 TILES ?= tiles

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -95,8 +94,8 @@ def desk(tmp_path, monkeypatch) -> Iterator[Desk]:
 UP = ("up", "runpod", "--yes", "--set", "dataUrl=app/config/environments")
 
 
-def rent(desk: Desk, hours: float = 2.0) -> str:
-    """A pod of the stack, and its lease."""
+def rent(desk: Desk, hours: float = 2.0, address: str = "") -> str:
+    """A pod of the stack, and its lease; with an address it was ready, and a state knew of it."""
     with RunpodClient() as client:
         body = {
             "name": f"{MARK}-d1",
@@ -109,7 +108,7 @@ def rent(desk: Desk, hours: float = 2.0) -> str:
     Journal().write(
         lease(
             account=desk.sim.address, id=pod.id, name=pod.name, stamp=MARK, rented_at=now,
-            lease_until=now + timedelta(hours=hours),
+            lease_until=now + timedelta(hours=hours), address=address,
         )
     )  # fmt: skip
     return pod.id
@@ -211,7 +210,7 @@ def test_down_ends_with_the_receipt_kept_twice_and_the_key_forgotten(desk) -> No
 
 def test_down_whose_engine_lied_is_no_success(desk) -> None:
     ensure_key(MARK)
-    pod = rent(desk)
+    pod = rent(desk, address="ssh://root@203.0.113.7:22")
     desk.outputs(home="/nowhere/home")
     done = desk("down", "runpod", "--yes")
     assert done.returncode == 1
@@ -355,8 +354,9 @@ def test_the_boards_come_here_with_their_token(far, tmp_path) -> None:
                     assert time.monotonic() < deadline
                     time.sleep(0.1)
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+            # No SIGINT: where the tests run in the background it is ignored, by them and all that they start.
+            process.terminate()
+            process.wait(timeout=20)
             process.stdout.close()
     assert told[0].startswith("TensorBoard: ")
     assert "does not answer" not in told[0]

@@ -196,7 +196,7 @@ def programs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mo
     """The collector's module as the machine imports it, and its cloud."""
     for name, value in bench.variables().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.syspath_prepend(str(bench.programs))
+    monkeypatch.setattr(sys, "path", [str(bench.programs), *sys.path])
     collect = importlib.import_module("machine_collect")
     yield collect, sys.modules["machine_calls"].opened()
     for name in ("machine_collect", "machine_calls"):

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,10 +83,12 @@ def test_a_table_is_one_that_azure_takes(table: str) -> None:
 
 def test_a_machine_sends_its_gpus_in_the_stream_s_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     # Beside each other in one folder and no package, as they lie on the machine.
-    monkeypatch.syspath_prepend(str(AZURE))
+    monkeypatch.setattr(sys, "path", [str(AZURE), *sys.path])
     row = importlib.import_module("machine_collect").gpu_row(
         "0, 97, 14000, 68.5, [N/A]", "night-0", "2026-11-28T12:00:00Z"
     )
+    for name in ("machine_collect", "machine_calls"):
+        sys.modules.pop(name)
     assert row.keys() == SENT[GPU].keys()
     kinds = {"datetime": str, "string": str, "real": float}
     assert all(value is None or isinstance(value, kinds[SENT[GPU][name]]) for name, value in row.items())
