@@ -1,6 +1,7 @@
 """Fixtures that every test may use: the real recordings where they are, and the device to test on."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--device", default="cpu", help="device that the device tests run on: cpu, cuda, mps, xpu, auto"
     )
+
+
+def pytest_configure() -> None:
+    """Ctrl-C counts: in the background it is ignored, by the tests and by all that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

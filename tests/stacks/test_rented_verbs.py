@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -354,8 +355,7 @@ def test_the_boards_come_here_with_their_token(far, tmp_path) -> None:
                     assert time.monotonic() < deadline
                     time.sleep(0.1)
         finally:
-            # No SIGINT: where the tests run in the background it is ignored, by them and all that they start.
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             process.wait(timeout=20)
             process.stdout.close()
     assert told[0].startswith("TensorBoard: ")
