@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure
 
+from infra.azure.locked_vault import locked_vault
 from infra.azure.roles import KEY_ENCRYPTION_USER, Grant, assignment_id, assignment_name, grant
 from infra.azure.taken_up import NOTHING, taken_up
-from infra.azure.vaults import DELETION_DAYS
 
 KEY, KEY_BITS = "storage", 3072
 ROTATION = "P1Y"
@@ -116,18 +116,7 @@ class Key(pulumi.ComponentResource):
             vault_name=args.vault_name,
             resource_group_name=args.group,
             location=args.location,
-            properties=azure.keyvault.VaultPropertiesArgs(
-                sku=azure.keyvault.SkuArgs(family="A", name=azure.keyvault.SkuName.STANDARD),
-                tenant_id=args.tenant_id,
-                enable_rbac_authorization=True,
-                enable_soft_delete=True,
-                enable_purge_protection=True,
-                soft_delete_retention_in_days=DELETION_DAYS,
-                public_network_access="Disabled",
-                network_acls=azure.keyvault.NetworkRuleSetArgs(
-                    default_action="Deny", bypass="AzureServices", ip_rules=[], virtual_network_rules=[]
-                ),
-            ),
+            properties=locked_vault(args.tenant_id),
             tags=args.tags,
             # The suffix is new at every look.
             opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=["vaultName"])),

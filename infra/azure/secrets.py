@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azure_native as azure
 
-from infra.azure.vaults import DELETION_DAYS
+from infra.azure.locked_vault import locked_vault
 
 SECRET = "job"  # noqa: S105 a name
 
@@ -36,29 +36,12 @@ class StackSecret(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StackSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:azure:StackSecret", name, None, opts)
-        subnets = [] if args.subnet_id is None else [args.subnet_id]
         vault = azure.keyvault.Vault(
             f"{name}-vault",
             vault_name=args.vault_name,
             resource_group_name=args.group,
             location=args.location,
-            properties=azure.keyvault.VaultPropertiesArgs(
-                sku=azure.keyvault.SkuArgs(family="A", name=azure.keyvault.SkuName.STANDARD),
-                tenant_id=args.tenant_id,
-                enable_rbac_authorization=True,
-                enable_soft_delete=True,
-                enable_purge_protection=True,
-                soft_delete_retention_in_days=DELETION_DAYS,
-                public_network_access="Disabled" if args.subnet_id is None else "Enabled",
-                network_acls=azure.keyvault.NetworkRuleSetArgs(
-                    default_action="Deny",
-                    bypass="AzureServices",
-                    ip_rules=[],
-                    virtual_network_rules=[
-                        azure.keyvault.VirtualNetworkRuleArgs(id=subnet) for subnet in subnets
-                    ],
-                ),
-            ),
+            properties=locked_vault(args.tenant_id, args.subnet_id),
             tags=args.tags,
             # The suffix is new at every look.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["vaultName"]),

@@ -6,7 +6,8 @@ import pytest
 
 from infra.aws.describe import describe
 from infra.aws.policies import NO_NARROWER
-from tests.infra.aws.things import COMPONENTS, KEY_ARN, TAGS, component, documents, of_type
+from tests.infra.aws.things import COMPONENTS, KEY_ARN, TAGS, component, documents
+from tests.infra.declared import of_type
 
 UNTAGGED = {
     "Alias", "KeyPolicy", "BucketOwnershipControls", "BucketPublicAccessBlock", "BucketVersioning",

@@ -10,18 +10,8 @@ from infra.aws.identity import HostRole
 from infra.aws.policies import host_document
 from infra.aws.secrets import StackSecret
 from stacks.mock_run import SHOWN_SECRET
-from tests.infra.aws.things import (
-    ACCOUNT,
-    GROUP,
-    LOGS,
-    NAMESPACE,
-    PLACES,
-    READERS,
-    ROLE,
-    SECRET,
-    component,
-    made,
-)
+from tests.infra.aws.things import ACCOUNT, GROUP, LOGS, NAMESPACE, PLACES, READERS, ROLE, SECRET, component
+from tests.infra.declared import made
 
 
 def test_the_role_is_within_a_boundary_of_the_same_rights() -> None:

@@ -8,7 +8,8 @@ from infra.aws.endpoint_policies import SERVICES
 from infra.aws.network import Network
 from infra.aws.network_prices import network_usd_per_h, network_usd_per_month
 from infra.errors import SettingsError
-from tests.infra.aws.things import ACCOUNT, KEY_ARN, NETWORK, component, made, of_type
+from tests.infra.aws.things import ACCOUNT, KEY_ARN, NETWORK, component
+from tests.infra.declared import made, of_type
 
 CHEAP, PRIVATE = "Network, cheap", "Network, private"
 both = pytest.mark.parametrize("profile", [CHEAP, PRIVATE])

@@ -9,7 +9,8 @@ from infra.aws.errors import AccountError, AwsError
 from infra.aws.kept import KeptBucket, kept_bucket
 from infra.aws.keys import Key
 from infra.aws.storage import RunBucket
-from tests.infra.aws.things import ACCOUNT, BUCKET, KEY, KEY_ARN, REGION, component, made
+from tests.infra.aws.things import ACCOUNT, BUCKET, KEY, KEY_ARN, REGION, component
+from tests.infra.declared import made
 
 NAME = "night-bucket"
 

@@ -13,7 +13,8 @@ from infra.aws.policies import HostPlaces
 from infra.aws.registry import ImageRepository, ImageRepositoryArgs
 from infra.aws.secrets import StackSecret, StackSecretArgs
 from infra.aws.storage import RunBucket, RunBucketArgs
-from stacks.mock_run import Declared, declare
+from stacks.mock_run import Declared
+from tests.infra.declared import Components
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TAGS = {"sonarstack:stamp": "sonarstack-night-abc123"}
@@ -95,28 +96,8 @@ COMPONENTS: dict[str, Callable[[], object]] = {
     "StackSecret": lambda: StackSecret("it", SECRET),
 }
 
-_made: dict[str, dict[str, Declared]] = {}
-
-
-def component(kind: str) -> dict[str, Declared]:
-    """What the component of `COMPONENTS` declares, by name."""
-    if kind not in _made:
-        _made[kind] = made(COMPONENTS[kind])
-    return _made[kind]
-
-
-def made(program: Callable[[], object]) -> dict[str, Declared]:
-    """What a program declares, by name."""
-
-    def run() -> None:
-        program()
-
-    return {one.name: one for one in declare(run, project="sonarstack", stack="night")}
-
-
-def of_type(declared: Mapping[str, Declared], suffix: str) -> list[Declared]:
-    """Those of a type, such as VpcEndpoint."""
-    return [one for one in declared.values() if one.token.endswith(f":{suffix}")]
+component = Components(COMPONENTS)
+"""What the component of `COMPONENTS` declares, by name."""
 
 
 def documents(declared: Mapping[str, Declared]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from infra.azure.describe import describe
-from tests.infra.azure.things import ADDRESS, COMPONENTS, TAGS, component, of_type
+from tests.infra.azure.things import ADDRESS, COMPONENTS, TAGS, component
+from tests.infra.declared import of_type
 
 UNTAGGED = {
     "Subnet", "PrivateDnsZoneGroup", "BlobContainer", "BlobServiceProperties", "ManagementPolicy", "RoleAssignment",

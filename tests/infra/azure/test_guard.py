@@ -43,7 +43,8 @@ from tests.infra.azure.guard_things import (
     UNTIL,
     may,
 )
-from tests.infra.azure.things import component, made, of_type
+from tests.infra.azure.things import component
+from tests.infra.declared import made, of_type
 
 SWITCHES = f"{STAMP}-switches"
 moments = st.datetimes(

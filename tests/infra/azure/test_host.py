@@ -21,7 +21,8 @@ from tests.infra.azure.guard_things import (
     RULE,
     START_TEXT,
 )
-from tests.infra.azure.things import component, made, of_type
+from tests.infra.azure.things import component
+from tests.infra.declared import made, of_type
 
 
 def machine(args: HostArgs = HOST) -> Declared:

@@ -23,9 +23,8 @@ from tests.infra.azure.things import (
     STORAGE_IDS,
     SUBNET,
     component,
-    made,
-    of_type,
 )
+from tests.infra.declared import made, of_type
 
 BY_ROLE = {
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",

@@ -14,7 +14,8 @@ from infra.azure.logs import COUNTERS, Logs
 from infra.azure.tables import COLUMNS, GPU, RECORDS, SENT, TURNED, stream
 from infra.azure.workbook import page
 from tests.infra.azure.guard_things import LOGS, WORKSPACE
-from tests.infra.azure.things import component, made, of_type
+from tests.infra.azure.things import component
+from tests.infra.declared import made, of_type
 
 AZURE = Path(infra.azure.__file__).parent
 RESERVED = {"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniqueid", "title"}

@@ -15,7 +15,8 @@ from infra.azure.network_prices import (
 )
 from infra.azure.ways import BASTION, CIDR, ENDPOINTS, MACHINES, door_ways, gate_ways, machine_ways
 from stacks.mock_run import Declared
-from tests.infra.azure.things import ADDRESS, NETWORK, REGISTRY, STORAGE_IDS, VAULT, component, made, of_type
+from tests.infra.azure.things import ADDRESS, NETWORK, REGISTRY, STORAGE_IDS, VAULT, component
+from tests.infra.declared import made, of_type
 
 CHEAP, PRIVATE = "Network, cheap", "Network, private"
 both = pytest.mark.parametrize("profile", [CHEAP, PRIVATE])

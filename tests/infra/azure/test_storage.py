@@ -26,9 +26,8 @@ from tests.infra.azure.things import (
     SUBNET,
     TAGS,
     component,
-    made,
-    of_type,
 )
+from tests.infra.declared import made, of_type
 
 KEY_IDS = key_ids(GROUP_ID, STAMP, KEYS)
 ENCRYPTS = "e147488a-f6f5-4113-8e2d-b22465e65bf6"

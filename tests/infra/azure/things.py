@@ -1,6 +1,6 @@
 """Parts of the Azure target, each declared alone under Pulumi's mocks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from infra.azure.bastion import Bastion, BastionArgs
@@ -17,8 +17,8 @@ from infra.azure.secrets import StackSecret, StackSecretArgs
 from infra.azure.storage import RunStorage, RunStorageArgs, storage_ids
 from infra.azure.vaults import vault_name
 from stacks.mock_azure import SUBSCRIPTION, TENANT
-from stacks.mock_run import Declared, declare
 from tests.infra.azure.guard_things import GUARD_COMPONENTS
+from tests.infra.declared import Components
 
 STAMP, LOCATION = "sonarstack-night-abc123", "eastus"
 TAGS = {"sonarstack:stamp": STAMP}
@@ -148,25 +148,5 @@ COMPONENTS: dict[str, Callable[[], object]] = {
     **GUARD_COMPONENTS,
 }
 
-_made: dict[str, dict[str, Declared]] = {}
-
-
-def component(kind: str) -> dict[str, Declared]:
-    """What the component of `COMPONENTS` declares, by name."""
-    if kind not in _made:
-        _made[kind] = made(COMPONENTS[kind])
-    return _made[kind]
-
-
-def made(program: Callable[[], object]) -> dict[str, Declared]:
-    """What a program declares, by name."""
-
-    def run() -> None:
-        program()
-
-    return {one.name: one for one in declare(run, project="sonarstack", stack="night")}
-
-
-def of_type(declared: Mapping[str, Declared], suffix: str) -> list[Declared]:
-    """Those of a type, such as RoleAssignment."""
-    return [one for one in declared.values() if one.token.endswith(f":{suffix}")]
+component = Components(COMPONENTS)
+"""What the component of `COMPONENTS` declares, by name."""
