@@ -1,5 +1,6 @@
 """The rented machine's program: real processes, a real sshd, and a provider on loopback that notes questions."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -13,6 +14,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from infra.hosts.local import LocalHost
@@ -103,8 +105,13 @@ def start(tmp_path, provider):
 
     yield run
     for process in started:
+        # Its services have sessions of their own, and would outlive its group.
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         subprocess.run(["pkill", "-KILL", "-g", str(process.pid)])
         process.wait()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def log(tmp_path: Path) -> str:
