@@ -15,6 +15,7 @@ from stacks.configs import AwsSettings
 from stacks.machine_job import (
     digest_of_data,
     digest_of_job,
+    export_run,
     plannable,
     refuse_unprepared,
     run_name,
@@ -91,18 +92,16 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
             trigger=settings.rerun,
         ),
     )
-    run = training.run
-    for name in ("where", "home", "state", "outcome", "step", "log"):
-        pulumi.export(name, getattr(run, name))
-    pulumi.export("run", {"path": run.run_path, "host": run.run_host})
-    pulumi.export("target", settings.target)
+    export_run(
+        settings,
+        stack,
+        training.run,
+        image=training.image,
+        lease_until=training.lease_until,
+        worst_case_usd=worst_case(rates(settings), settings.limits()).capped_lease_usd,
+    )
     pulumi.export("group", {"name": training.host.group_name, "region": settings.region})
-    pulumi.export("image", training.image)
-    pulumi.export("runUrl", pulumi.Output.concat("s3://", training.bucket_name, "/", run.run_path))
-    pulumi.export("priceUsdPerH", settings.max_usd_per_h)
-    pulumi.export("leaseUntil", training.lease_until)
-    pulumi.export("ssh", f"python -m stacks ssh {stack}")
-    pulumi.export("worstCaseUsd", round(worst_case(rates(settings), settings.limits()).capped_lease_usd, 2))
+    pulumi.export("runUrl", pulumi.Output.concat("s3://", training.bucket_name, "/", training.run.run_path))
 
 
 def _warnings(settings: AwsSettings) -> list[str]:

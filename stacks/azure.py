@@ -19,6 +19,7 @@ from stacks.configs import AzureSettings
 from stacks.machine_job import (
     digest_of_data,
     digest_of_job,
+    export_run,
     plannable,
     refuse_unprepared,
     run_name,
@@ -124,18 +125,16 @@ def deploy(
             trigger=settings.rerun,
         ),
     )
-    run = training.run
-    for name in ("where", "home", "state", "outcome", "step", "log"):
-        pulumi.export(name, getattr(run, name))
-    pulumi.export("run", {"path": run.run_path, "host": run.run_host})
-    pulumi.export("target", settings.target)
+    export_run(
+        settings,
+        stack,
+        training.run,
+        image=training.image,
+        lease_until=training.lease_until,
+        worst_case_usd=worst_case(rates(settings), settings.limits()).capped_lease_usd,
+    )
     pulumi.export("machine", {"name": places.machine, "size": account.size.name, "group": places.group})
-    pulumi.export("image", training.image)
     pulumi.export("runUrl", f"az://runs/{places.run} of storage account {places.storage_account}")
-    pulumi.export("priceUsdPerH", settings.max_usd_per_h)
-    pulumi.export("leaseUntil", training.lease_until)
-    pulumi.export("ssh", f"python -m stacks ssh {stack}")
-    pulumi.export("worstCaseUsd", round(worst_case(rates(settings), settings.limits()).capped_lease_usd, 2))
 
 
 def _warnings(settings: AzureSettings) -> list[str]:

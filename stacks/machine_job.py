@@ -11,6 +11,7 @@ import pulumi
 from infra.errors import SettingsError
 from infra.hosts.tree import local_tree, tree_digest
 from infra.project_code import CODE_EXCLUDES
+from infra.provider.resources import TrainingRun
 from stacks.configs.virtual_machine import VirtualMachineSettings
 from stacks.run_home import PROJECT, data_folder
 
@@ -80,3 +81,24 @@ def plannable(settings: S) -> tuple[S, list[str]]:
     except SettingsError:
         settings = settings.model_copy(update={"data_url": "app/config/environments"})
     return settings, warnings
+
+
+def export_run(
+    settings: VirtualMachineSettings,
+    stack: str,
+    run: TrainingRun,
+    *,
+    image: pulumi.Input[str],
+    lease_until: pulumi.Input[str],
+    worst_case_usd: float,
+) -> None:
+    """What the verbs and people read of a stack, on every such cloud."""
+    for name in ("where", "home", "state", "outcome", "step", "log"):
+        pulumi.export(name, getattr(run, name))
+    pulumi.export("run", {"path": run.run_path, "host": run.run_host})
+    pulumi.export("target", settings.target)
+    pulumi.export("image", image)
+    pulumi.export("priceUsdPerH", settings.max_usd_per_h)
+    pulumi.export("leaseUntil", lease_until)
+    pulumi.export("ssh", f"python -m stacks ssh {stack}")
+    pulumi.export("worstCaseUsd", round(worst_case_usd, 2))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -12,6 +11,7 @@ from infra.azure.errors import AccountError
 from infra.azure.new_rights import Patience
 from infra.azure.registry_token import USER, registry_token
 from infra.azure.roles import ACR_PUSH, Grant, PrincipalType, assignment_name, grant
+from infra.vm.image import pushed_image
 
 PATIENCE_S = 120.0
 """With a registry, its firewall's rule and the right to push that were made just now; an owner waits for none."""
@@ -43,14 +43,6 @@ class PushedImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PushedImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:azure:PushedImage", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        base = docker.Image(
-            f"{name}-cuda",
-            image_name=f"{args.local_name}:{args.tag}",
-            skip_push=True,
-            build=_build(args, "cuda", args.build_args),
-            opts=child,
-        )
         right = grant(
             f"{name}-push",
             Grant(
@@ -61,25 +53,23 @@ class PushedImage(pulumi.ComponentResource):
             ),
             assignment=assignment_name(args.group_id, args.caller_id, "push"),
             subscription_id=args.subscription_id,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         # After the right: a token that was given before it would not have it.
         token: pulumi.Output[str] = pulumi.Output.all(args.login_server, right.id).apply(
             lambda of: push_token(str(of[0]))
         )
         password: pulumi.Output[str] = pulumi.Output.secret(token)
-        image = docker.Image(
-            f"{name}-cloud",
-            image_name=pulumi.Output.concat(args.repository_url, ":", args.tag),
+        self.reference = pushed_image(
+            name,
+            self,
+            context=args.context,
+            tag=args.tag,
+            local_name=args.local_name,
+            repository_url=args.repository_url,
             registry=docker.RegistryArgs(server=args.login_server, username=USER, password=password),
-            build=_build(args, "cloud", {**args.build_args, "CUDA_IMAGE": base.image_name}),
-            # The next `up` has another token, which is no other image; another image is made anew, with the token of
-            # its day, and not with the one of the last time.
-            opts=pulumi.ResourceOptions(
-                parent=self, ignore_changes=["registry"], replace_on_changes=["imageName"]
-            ),
+            build_args=args.build_args,
         )
-        self.reference: pulumi.Output[str] = image.repo_digest
         self.register_outputs({"reference": self.reference})
 
 
@@ -94,13 +84,4 @@ def push_token(login_server: str) -> str:
     token = management_token().text
     return Patience(PATIENCE_S).ask(
         lambda: registry_token(login_server, token), lambda error: isinstance(error, AccountError)
-    )
-
-
-def _build(args: PushedImageArgs, kind: str, build_args: Mapping[str, Any]) -> docker.DockerBuildArgs:
-    return docker.DockerBuildArgs(
-        context=args.context,
-        dockerfile=f"{args.context}/images/{kind}/Dockerfile",
-        platform="linux/amd64",
-        args=dict(build_args),
     )
