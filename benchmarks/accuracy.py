@@ -11,7 +11,7 @@ from benchmarks.accuracy_folds import make_folds
 from benchmarks.accuracy_run import Run, read_run, train_run
 from benchmarks.accuracy_scores import score_run
 from benchmarks.accuracy_table import Scored, headlines, machine_lines, reading_rows, variant_rows
-from benchmarks.accuracy_variants import VARIANTS
+from benchmarks.accuracy_variants import VARIANTS, variant
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
         "--variant",
         action="append",
         metavar="NAME:EPOCHS",
-        help=f"may be repeated; plain:100 without it. Names: {', '.join(VARIANTS)}",
+        help="may be repeated; plain:100 without it; several changes at once with + between. "
+        f"Names: {', '.join(VARIANTS)}",
     )
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument(
@@ -53,7 +54,7 @@ def main() -> None:
                 name, _, epochs = spec.partition(":")
                 run = Run(
                     name=name,
-                    variant=VARIANTS[name],
+                    variant=variant(name),
                     fold=place,
                     seed=seed,
                     epochs=int(epochs or 100),

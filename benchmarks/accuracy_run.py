@@ -17,7 +17,7 @@ from app.dataset.loader import TileLoader
 from app.dataset.split import Split
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
-from app.detector.network import DetectorConfig, SidescanTargetDetector
+from app.detector.network import SidescanTargetDetector
 from app.device.plan import DevicePlan
 from app.storage import atomic_write, write_json
 from app.training.ema import AveragedModel
@@ -117,7 +117,7 @@ def read_run(run: Run) -> dict[str, Any]:
 
 def _write_start(path: Path, tiles: TileSet, run: Run) -> None:
     torch.manual_seed(run.seed)
-    network = SidescanTargetDetector(DetectorConfig(class_names=tiles.class_names, **run.variant.network))
+    network = SidescanTargetDetector(run.variant.network_config(tiles.class_names))
     with path.open("wb") as stream:
         write_model(stream, network, ModelCard(name="start"))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.dataset.augment import Augmentation
 from app.detector.loss import LossConfig
+from app.detector.network import DetectorConfig
 from app.training.optimiser import OptimiserConfig
 from app.training.recipe import TrainConfig
 
@@ -17,6 +18,8 @@ PLAIN = TrainConfig(
     augmentation=Augmentation(scale=(0.6, 1.6), mosaic=0.5),
 )
 """The recipe that others are compared with, written out: it stays when the project's own recipe moves on."""
+PLAIN_NETWORK: dict[str, Any] = {"depths": (1, 2, 2, 1), "smoothing": True}
+"""The network likewise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +46,10 @@ class Variant:
             **self.config,
         )
 
+    def network_config(self, class_names: tuple[str, ...]) -> DetectorConfig:
+        """The network with its changes."""
+        return DetectorConfig(class_names=class_names, **(PLAIN_NETWORK | self.network))
+
     def loss_config(self) -> LossConfig:
         """The loss with its changes."""
         return LossConfig(**self.loss)
@@ -63,6 +70,8 @@ VARIANTS = {
         config={"size_px": 192, "batch_size": 8, "warmup_steps": 120}, augmentation={"scale": (0.8, 2.0)}
     ),
     "large": Variant(config={"size_px": 320}, augmentation={"scale": (0.75, 2.0)}, test_scale=1.25),
+    "flat": Variant(network={"depths": (0, 2, 2, 1)}),
+    "no-smoothing": Variant(network={"smoothing": False}),
     "wide": Variant(network={"widths": (40, 64, 128, 160), "neck_width": 80}),
     "narrow": Variant(network={"widths": (24, 36, 72, 96), "neck_width": 48}),
     "mosaic-always": Variant(augmentation={"mosaic": 0.9}),
@@ -72,3 +81,17 @@ VARIANTS = {
     "broad-targets": Variant(loss={"sigma_of_size": 0.24}),
     "iou-10": Variant(loss={"iou_weight": 10.0, "distribution_weight": 4.0}),
 }
+
+
+def variant(name: str) -> Variant:
+    """A variant by its name, or several together by names with + between: `no-smoothing+flat`.
+
+    Raises:
+        KeyError: there is no such variant.
+    """
+    parts = [VARIANTS[n] for n in name.split("+")]
+    together = {
+        kind: {key: value for part in parts for key, value in getattr(part, kind).items()}
+        for kind in ("config", "augmentation", "optimiser", "network", "loss")
+    }
+    return Variant(**together, test_scale=max(part.test_scale for part in parts))

@@ -11,7 +11,9 @@ from app.detector.network import DetectorConfig, SidescanTargetDetector
 from app.errors import ModelError
 
 FORMAT = "sonarstack-model"
-VERSION = 1
+VERSION = 2
+VERSION_1: dict[str, Any] = {"smoothing": True}
+"""What files of version 1 do not tell: their networks all had it."""
 SHIPPED = Path(__file__).parent / "weights" / "sonarstack.pt"
 
 
@@ -57,13 +59,14 @@ def read_model(path: Path, device: torch.device | None = None) -> tuple[Sidescan
         raise ModelError(
             f"{path} is not a sonarstack model; give the model/best.pt of a run, or leave --model out"
         )
-    if payload.get("version") != VERSION:
+    if payload.get("version") not in (1, VERSION):
         raise ModelError(
-            f"{path} has model format {payload.get('version')}, this program reads {VERSION}; "
+            f"{path} has model format {payload.get('version')}, this program reads 1 and {VERSION}; "
             "export it again with the sonarstack that trained it"
         )
     try:
-        config = DetectorConfig(**_tuples(payload["config"]))
+        untold = VERSION_1 if payload["version"] == 1 else {}
+        config = DetectorConfig(**(untold | _tuples(payload["config"])))
         model = SidescanTargetDetector(config)
         model.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in payload["weights"].items()}

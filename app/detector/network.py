@@ -27,9 +27,11 @@ class DetectorConfig:
     class_names: tuple[str, ...]
     widths: tuple[int, int, int, int] = (32, 48, 96, 128)
     """Channels at stride 4, 8, 16 and 32."""
-    depths: tuple[int, int, int, int] = (1, 2, 2, 1)
-    """Residual blocks at each stride."""
+    depths: tuple[int, int, int, int] = (0, 2, 2, 1)
+    """Residual blocks at each stride. One at stride 4 is a fifth of a training step and finds nothing more."""
     neck_width: int = 64
+    smoothing: bool = False
+    """A further 3x3 convolution on the neck, as networks of before 2026-12 have it; it finds nothing more either."""
     bins: int = 16
     """Steps of the distance distribution; the largest box side is 2 x (bins - 1) x 8 pixels."""
     mean: float = 0.37
@@ -110,7 +112,8 @@ class SidescanTargetDetector(nn.Module):
         self.lateral8 = nn.Conv2d(w8, config.neck_width, 1)
         self.lateral16 = nn.Conv2d(w16, config.neck_width, 1)
         self.lateral32 = nn.Conv2d(w32, config.neck_width, 1)
-        self.smooth = nn.Sequential(ConvNorm(config.neck_width, config.neck_width), nn.ReLU(inplace=True))
+        smooth = (ConvNorm(config.neck_width, config.neck_width),) if config.smoothing else ()
+        self.smooth = nn.Sequential(*smooth, nn.ReLU(inplace=True))
         # exp(-4.6) is about .01: at first one cell in a hundred claims a target, so focal loss starts small.
         self.class_head = Head(config.neck_width, len(config.class_names), bias=-4.6)
         self.box_head = Head(config.neck_width, 4 * config.bins, bias=0.0)

@@ -1,6 +1,7 @@
 """Model files: what was written is read, and nothing else is."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_half_precision_halves_the_file_and_barely_moves_the_answer(tmp_path: Pa
         (b"hello", "not a readable model file"),
         ({"weights": {}}, "is not a sonarstack model"),
         ([1, 2], "is not a sonarstack model"),
-        ({"format": "sonarstack-model", "version": 99}, "format 99, this program reads 1"),
+        ({"format": "sonarstack-model", "version": 99}, "format 99, this program reads 1 and 2"),
         ({"format": "sonarstack-model", "version": 1, "config": {"nonsense": 1}}, "is damaged"),
     ],
 )
@@ -61,6 +62,21 @@ def test_anything_else_is_refused_in_one_line(tmp_path: Path, content: object, m
     with pytest.raises(ModelError, match=message) as caught:
         read_model(path)
     assert "\n" not in str(caught.value)
+
+
+def test_file_of_version_1_has_a_smoothing_convolution_that_it_does_not_tell_of(tmp_path: Path) -> None:
+    model = SidescanTargetDetector(replace(SMALL, smoothing=True)).eval()
+    path = tmp_path / "old.pt"
+    buffer = io.BytesIO()
+    write_model(buffer, model, ModelCard(name="old"))
+    buffer.seek(0)
+    payload = torch.load(buffer)
+    payload["version"] = 1
+    del payload["config"]["smoothing"]
+    torch.save(payload, path)
+    again, _ = read_model(path)
+    image = torch.rand(1, 1, 64, 64)
+    assert torch.equal(model.predict(image)[1], again.predict(image)[1])
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

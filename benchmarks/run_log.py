@@ -1,4 +1,4 @@
-"""What the run's log costs a training: `python -m benchmarks.logging [--rounds 5] [--json FILE]`.
+"""What the run's log costs a training: `python -m benchmarks.run_log [--rounds 5] [--json FILE]`.
 
 The same small training on one core of the CPU, in turn without a log, with log.jsonl alone, and with CloudWatch beside
 it: reachable (moto, a process of its own), throttling every call, and not there at all. A record at every step,
