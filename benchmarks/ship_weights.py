@@ -1,9 +1,10 @@
 """python -m benchmarks.ship_weights --data DIR --work DIR: trains the weights that the project ships.
 
-First `python -m benchmarks.synthetic_only --data DIR --work DIR` on simulated tiles alone; this goes on from there
-with simulated tiles, the small-target set and the wrecks together. Scored on groups that training never saw; the
-present weights are only replaced with --ship, and where both real sets say so: first see with `python -m app demo` that
-the new ones find a survey's small targets too.
+First `python -m benchmarks.synthetic_only --data DIR --work DIR` on simulated tiles alone and
+`python -m benchmarks.survey_tiles --out DIR/surveys`; this goes on from there with simulated tiles, those of simulated
+surveys, the small-target set and the wrecks together. Scored on groups that training never saw; the present weights are
+only replaced with --ship, and where the parts' mean says so: first see with `python -m benchmarks.survey_contacts` what
+the new ones find in whole surveys.
 """
 
 import argparse
@@ -32,12 +33,13 @@ from app.training.recipe import TrainConfig
 from app.training.record import make_record
 from app.training.run_folder import RunFolder
 from benchmarks.fitting import named
+from benchmarks.survey_tiles import read_survey_tiles
 from benchmarks.synthetic_only import RENAMED, WEIGHTS
 
-REPEATS = {"sdvd": 6, "wrecks": 3, "simulated": 1}
+REPEATS = {"sdvd": 6, "wrecks": 3, "simulated": 1, "surveys": 2}
 """How often a part's tiles are seen in an epoch: the small sets must not drown in the simulated one."""
 REAL = ("sdvd", "wrecks")
-"""The parts that decide whether new weights are better."""
+"""The parts of which more is kept out, since they are small and decide most."""
 
 
 def main() -> None:
@@ -54,11 +56,12 @@ def main() -> None:
     parser.add_argument("--start-from", type=Path, help=f"instead of {WEIGHTS} in the work folder")
     options = parser.parse_args()
     parts = {
-        name: named(read_tiles(folder)[0], CLASS_NAMES, RENAMED)
-        for name, folder in (
-            ("sdvd", options.data / "sdvd"),
-            ("wrecks", options.data / "wrecks"),
-            ("simulated", options.work / "simulated"),
+        name: named(tiles, CLASS_NAMES, RENAMED)
+        for name, tiles in (
+            ("sdvd", read_tiles(options.data / "sdvd")[0]),
+            ("wrecks", read_tiles(options.data / "wrecks")[0]),
+            ("simulated", read_tiles(options.work / "simulated")[0]),
+            ("surveys", read_survey_tiles(options.work / "surveys")),
         )
     }
     repeats = REPEATS | {"sdvd": options.sdvd_repeats}
@@ -98,7 +101,7 @@ def _together(
     held_out: dict[str, tuple[int, ...]] = {}
     for name, part in parts.items():
         offset = len(tiles)
-        split = split_by_group(part, val_fraction=0.06 if name == "simulated" else 0.2, seed=0)
+        split = split_by_group(part, val_fraction=0.2 if name in REAL else 0.06, seed=0)
         held_out[name] = tuple(offset + i for i in split.val)
         train_indices += [offset + i for i in split.train] * repeats[name]
         val_indices += held_out[name]
@@ -115,7 +118,7 @@ def _better(
     plan: DevicePlan,
     stage: dict[str, object],
 ) -> bool:
-    """Score new and shipped weights, write figures and model files; whether the new ones win on both real sets."""
+    """Score new and shipped weights, write figures and model files; whether the new ones are better on average."""
     new, _ = read_model(run.best_model)
     old, _ = read_model(SHIPPED)
     scores = {which: _scored(model, tiles, held_out, plan) for which, model in (("new", new), ("old", old))}
@@ -151,11 +154,24 @@ def _better(
     with atomic_write(pt) as stream:
         write_model(stream, new, card, half=True)
     print(pt.stat().st_size, export_onnx(new, onnx, card=card, half=True).as_dict())
-    better = all(scores["new"][name].ap50 > scores["old"][name].ap50 for name in REAL)
-    print(
-        f"{'better' if better else 'not better'} on both of {', '.join(REAL)}; the new weights lie in {work}"
-    )
+    means = {which: _means(of) for which, of in scores.items()}
+    better = all(new > old for new, old in zip(means["new"], means["old"], strict=True))
+    print(f"{'better' if better else 'not better'} on average: {means}; the new weights lie in {work}")
     return better
+
+
+def _means(scores: dict[str, Scores]) -> tuple[float, float]:
+    """AP50 and AP50:95, each part's mean over its classes counting as one: a part of 25 boxes decides nothing alone."""
+    columns = [
+        [
+            sum(f[key] for f in s.per_class.values() if f["boxes"])
+            / sum(bool(f["boxes"]) for f in s.per_class.values())
+            for s in scores.values()
+        ]
+        for key in ("ap50", "ap50_95")
+    ]
+    ap50, ap50_95 = (sum(values) / len(values) for values in columns)
+    return ap50, ap50_95
 
 
 def _replace(work: Path) -> None:

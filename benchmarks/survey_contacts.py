@@ -1,0 +1,68 @@
+"""python -m benchmarks.survey_contacts WEIGHTS...: what weights find in whole simulated surveys, and what is no object.
+
+Surveys as the demo's, of other seeds than those that `benchmarks.survey_tiles` trains on; without fine-tuning.
+Contacts are counted at several confidences: weights are compared at equally many false alarms, not at equal confidence.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from app.demonstration import LINES, MATCH_M, PINGS
+from app.detector.detections import Runtime
+from app.detector.model_file import SHIPPED
+from app.detector.torch_runtime import TorchRuntime
+from app.evaluation.pd_far import Position, ScoredPosition, pd_against_false_alarms
+from app.sonar.simulator.survey import SimulatedSurvey, SurveyPlan, simulate_survey
+from app.survey.detect import detect_survey
+from app.survey.options import SurveyOptions
+from app.telemetry.progress import Silent
+from benchmarks.fitting import one_thread
+
+CONFIDENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+
+
+def main() -> None:
+    """One line of Markdown for each file and confidence."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", type=Path, nargs="*", default=[SHIPPED])
+    parser.add_argument("--surveys", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=500, help="of the first")
+    options = parser.parse_args()
+    plan = one_thread()
+    runtimes = {path: TorchRuntime.from_file(path, plan=plan) for path in options.weights}
+    counts = {path: {confidence: [0, 0, 0] for confidence in CONFIDENCES} for path in runtimes}
+    for survey in _surveys(range(options.seed, options.seed + options.surveys)):
+        for path, runtime in runtimes.items():
+            _count(counts[path], survey, runtime)
+    print("| weights | confidence | found | of | false alarms |\n| --- | --- | --- | --- | --- |")
+    for path, at in counts.items():
+        for confidence, (found, false_alarms, laid) in at.items():
+            print(f"| {path} | {confidence} | {found} | {laid} | {false_alarms} |")
+
+
+def _surveys(seeds: Sequence[int]) -> Iterator[SimulatedSurvey]:
+    """One at a time, on disk while it is looked at."""
+    for seed in seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            yield simulate_survey(SurveyPlan(seed=seed, lines=LINES, pings=PINGS), Path(folder), Silent())
+
+
+def _count(at: dict[float, list[int]], survey: SimulatedSurvey, runtime: Runtime) -> None:
+    result = detect_survey(survey.files, runtime, SurveyOptions(workers=1, min_score=min(at)), Silent())
+    targets = [Position(longitude=t.longitude, latitude=t.latitude) for t in survey.truth]
+    contacts = [
+        ScoredPosition(longitude=c.longitude, latitude=c.latitude, score=c.score)
+        for c in result.contacts
+        if c.longitude is not None and c.latitude is not None
+    ]
+    curve = pd_against_false_alarms(contacts, targets, area_km2=result.area_km2 or 1.0, radius_m=MATCH_M)
+    for confidence, sums in at.items():
+        point = curve.at_threshold(confidence)
+        for place, value in enumerate((point.found, point.false_alarms, len(targets))):
+            sums[place] += value
+
+
+if __name__ == "__main__":
+    main()
