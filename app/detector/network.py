@@ -28,7 +28,7 @@ class DetectorConfig:
     widths: tuple[int, int, int, int] = (32, 48, 96, 128)
     """Channels at stride 4, 8, 16 and 32."""
     depths: tuple[int, int, int, int] = (0, 2, 2, 1)
-    """Residual blocks at each stride. One at stride 4 is a fifth of a training step and finds nothing more."""
+    """Residual blocks at each stride. One at stride 4 is a sixth of the arithmetic and finds nothing more."""
     neck_width: int = 64
     smoothing: bool = False
     """A further 3x3 convolution on the neck, as networks of before 2026-12 have it; it finds nothing more either."""

@@ -58,9 +58,8 @@ def smoke() -> TrainConfig:
 def baseline() -> TrainConfig:
     """From random weights.
 
-    On SDVD, three folds over recording minutes, last epoch, one seed: AP50 .739 ± .187, AP50:95 .357 ± .116, most of
-    the spread being between the minutes; on minutes kept aside .675 and .342 (21 boxes). What was tried to better
-    it stands in benchmarks/results/accuracy.md.
+    On SDVD, three folds over recording minutes, last epoch, one seed: AP50 .753 ± .210, AP50:95 .349 ± .123, most of
+    the spread being between the minutes. What was tried to better it stands in benchmarks/results/accuracy.md.
     """
     return TrainConfig(name="baseline")
 
