@@ -39,7 +39,7 @@ def main() -> None:
     print("| weights | confidence | found | of | false alarms |\n| --- | --- | --- | --- | --- |")
     for path, at in counts.items():
         for confidence, (found, false_alarms, laid) in at.items():
-            print(f"| {path} | {confidence} | {found} | {laid} | {false_alarms} |")
+            print(f"| {path.name} | {confidence} | {found} | {laid} | {false_alarms} |")
 
 
 def _surveys(seeds: Sequence[int]) -> Iterator[SimulatedSurvey]:
