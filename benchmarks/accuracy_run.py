@@ -4,7 +4,7 @@ import json
 import platform
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from app.storage import atomic_write, write_json
 from app.training.ema import AveragedModel
 from app.training.recipe import TrainConfig
 from app.training.session import Session
+from benchmarks.accuracy_teacher import learn_from
 from benchmarks.accuracy_variants import Variant
 
 DECAYS = (0.95, 0.98, 0.998)
@@ -69,6 +70,8 @@ def train_run(run: Run, tiles: TileSet, split: Split, plan: DevicePlan) -> None:
         steps = len(loaders[0])
         session = Session(config, tiles.class_names, plan, total_steps=steps * run.epochs)
     session.model.loss_config = run.variant.loss_config()
+    if run.variant.teacher:
+        learn_from(session.model, replace(run, name=run.variant.teacher, seed=1).weights("ema0.998"))
     averages = {f"ema{d}": AveragedModel(session.model, d) for d in DECAYS}
     total = _Mean()
     wall, processor, losses = time.monotonic(), time.process_time(), {"loss": 0.0}

@@ -33,6 +33,8 @@ class Variant:
     loss: dict[str, Any] = field(default_factory=dict)
     test_scale: float = 1.0
     """Tiles are enlarged by this before they are looked at, in training and in test."""
+    teacher: str = ""
+    """Variant, trained before for as long on the same fold, whose class map is learned from too; its seed is 1."""
 
     def train_config(self, *, epochs: int, seed: int, start_from: str) -> TrainConfig:
         """The whole recipe."""
@@ -72,6 +74,7 @@ VARIANTS = {
     "large": Variant(config={"size_px": 320}, augmentation={"scale": (0.75, 2.0)}, test_scale=1.25),
     "flat": Variant(network={"depths": (0, 2, 2, 1)}),
     "no-smoothing": Variant(network={"smoothing": False}),
+    "taught": Variant(teacher="plain"),
     "wide": Variant(network={"widths": (40, 64, 128, 160), "neck_width": 80}),
     "narrow": Variant(network={"widths": (24, 36, 72, 96), "neck_width": 48}),
     "mosaic-always": Variant(augmentation={"mosaic": 0.9}),
@@ -94,4 +97,8 @@ def variant(name: str) -> Variant:
         kind: {key: value for part in parts for key, value in getattr(part, kind).items()}
         for kind in ("config", "augmentation", "optimiser", "network", "loss")
     }
-    return Variant(**together, test_scale=max(part.test_scale for part in parts))
+    return Variant(
+        **together,
+        test_scale=max(part.test_scale for part in parts),
+        teacher=max(part.teacher for part in parts),
+    )
