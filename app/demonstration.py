@@ -10,12 +10,12 @@ from app.dataset.survey_import import ImportOptions, import_survey
 from app.detector.runtimes import load_runtime
 from app.device.cores import usable_cores
 from app.errors import RunError
-from app.evaluation.pd_far import Position, ScoredPosition, pd_against_false_alarms
+from app.evaluation.pd_far import PdFar, Position, ScoredPosition, pd_against_false_alarms
 from app.report.write import write_report
 from app.sonar.simulator.survey import SimulatedSurvey, SurveyPlan, simulate_survey
-from app.survey.contact import Contact
 from app.survey.detect import detect_survey
 from app.survey.options import SurveyOptions
+from app.survey.result import SurveyResult
 from app.telemetry.progress import Progress
 from app.training.recipe import TrainConfig, fine_tune
 from app.training.run import TrainRequest, run_training
@@ -64,14 +64,14 @@ def run_demo(out: Path, *, device: str, seed: int, progress: Progress) -> DemoRe
     runtime = load_runtime(out / "run", device=device, threads=1)
     survey = detect_survey(second.files, runtime, SurveyOptions(workers=usable_cores()), progress)
     report = write_report(survey, out / "contacts")
-    found, false_alarms, laid = _compare(survey.contacts, second, survey.area_km2 or 1.0)
+    point = contacts_against_truth(survey, second).at_threshold(0.0)
     return DemoResult(
         report=str(report.html),
         ap50=training.scores.ap50,
         pings_per_s=survey.pings / survey.seconds,
-        laid=laid,
-        found=found,
-        false_alarms=false_alarms,
+        laid=len(second.truth),
+        found=point.found,
+        false_alarms=point.false_alarms,
     )
 
 
@@ -80,14 +80,12 @@ def _recipe(seed: int) -> TrainConfig:
     return replace(fine_tune(), name="demo", epochs=EPOCHS, evaluate_every=3, patience_epochs=None, seed=seed)
 
 
-def _compare(contacts: tuple[Contact, ...], survey: SimulatedSurvey, area_km2: float) -> tuple[int, int, int]:
-    """Objects found, contacts that are none, objects laid."""
-    targets = [Position(longitude=t.longitude, latitude=t.latitude) for t in survey.truth]
+def contacts_against_truth(survey: SurveyResult, simulated: SimulatedSurvey) -> PdFar:
+    """How many of the objects laid the contacts found, and how many contacts are none, at any confidence."""
+    targets = [Position(longitude=t.longitude, latitude=t.latitude) for t in simulated.truth]
     scored = [
         ScoredPosition(longitude=c.longitude, latitude=c.latitude, score=c.score)
-        for c in contacts
+        for c in survey.contacts
         if c.longitude is not None and c.latitude is not None
     ]
-    curve = pd_against_false_alarms(scored, targets, area_km2=area_km2, radius_m=MATCH_M)
-    point = curve.at_threshold(0.0)
-    return point.found, point.false_alarms, len(targets)
+    return pd_against_false_alarms(scored, targets, area_km2=survey.area_km2 or 1.0, radius_m=MATCH_M)

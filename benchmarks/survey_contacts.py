@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.demonstration import LINES, MATCH_M, PINGS
+from app.demonstration import LINES, PINGS, contacts_against_truth
 from app.detector.detections import Runtime
 from app.detector.model_file import SHIPPED
 from app.detector.torch_runtime import TorchRuntime
-from app.evaluation.pd_far import Position, ScoredPosition, pd_against_false_alarms
 from app.sonar.simulator.survey import SimulatedSurvey, SurveyPlan, simulate_survey
 from app.survey.detect import detect_survey
 from app.survey.options import SurveyOptions
@@ -51,16 +50,10 @@ def _surveys(seeds: Sequence[int]) -> Iterator[SimulatedSurvey]:
 
 def _count(at: dict[float, list[int]], survey: SimulatedSurvey, runtime: Runtime) -> None:
     result = detect_survey(survey.files, runtime, SurveyOptions(workers=1, min_score=min(at)), Silent())
-    targets = [Position(longitude=t.longitude, latitude=t.latitude) for t in survey.truth]
-    contacts = [
-        ScoredPosition(longitude=c.longitude, latitude=c.latitude, score=c.score)
-        for c in result.contacts
-        if c.longitude is not None and c.latitude is not None
-    ]
-    curve = pd_against_false_alarms(contacts, targets, area_km2=result.area_km2 or 1.0, radius_m=MATCH_M)
+    curve = contacts_against_truth(result, survey)
     for confidence, sums in at.items():
         point = curve.at_threshold(confidence)
-        for place, value in enumerate((point.found, point.false_alarms, len(targets))):
+        for place, value in enumerate((point.found, point.false_alarms, len(survey.truth))):
             sums[place] += value
 
 
