@@ -76,6 +76,9 @@ def test_written_file_computes_in_integers_and_says_what_it_lost(
     convolutions = [n for n in graph.node if n.op_type == "Conv"]
     integer = [n for n in convolutions if n.input[1].endswith("DequantizeLinear_Output")]
     assert len(convolutions) - len(integer) == 1  # the class map's last layer
+    enlarged = {name for n in graph.node if n.op_type == "Resize" for name in n.output}
+    in_32_bits = [n for n in graph.node if n.op_type == "Add" and enlarged & set(n.input)]
+    assert len(in_32_bits) == len(enlarged) == 2  # the neck's sums over strides
     runtime = OnnxRuntime(path, threads=1)
     assert runtime.description.endswith(", int8")
     boxes, scores = runtime.predict(IMAGES[:2])
