@@ -15,6 +15,7 @@ from torch import nn
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
 from app.dataset.split import Split
+from app.dataset.tile_batches import TileBatches
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.network import SidescanTargetDetector
@@ -65,9 +66,8 @@ def train_run(run: Run, tiles: TileSet, split: Split, plan: DevicePlan) -> None:
         start = Path(folder) / "start.pt"
         config = run.variant.train_config(epochs=run.epochs, seed=run.seed, start_from=str(start))
         _write_start(start, tiles, run)
-        # Mosaics until the last part, as in app.training.loop.
-        loaders = [_loader(tiles, split, config, plan, mosaic=m) for m in (True, False)]
-        steps = len(loaders[0])
+        loader = _loader(tiles, split, config, plan)
+        steps = len(loader)
         session = Session(config, tiles.class_names, plan, total_steps=steps * run.epochs)
     session.model.loss_config = run.variant.loss_config()
     if run.variant.teacher:
@@ -76,7 +76,6 @@ def train_run(run: Run, tiles: TileSet, split: Split, plan: DevicePlan) -> None:
     total = _Mean()
     wall, processor, losses = time.monotonic(), time.process_time(), {"loss": 0.0}
     for epoch in range(run.epochs):
-        loader = loaders[epoch >= run.epochs * (1 - config.plain_share)]
         for batch in loader.batches(epoch):
             losses = session.step(batch)
             for average in averages.values():
@@ -125,20 +124,18 @@ def _write_start(path: Path, tiles: TileSet, run: Run) -> None:
         write_model(stream, network, ModelCard(name="start"))
 
 
-def _loader(
-    tiles: TileSet, split: Split, config: TrainConfig, plan: DevicePlan, *, mosaic: bool
-) -> TileLoader:
-    augmentation = config.augmentation if mosaic else config.augmentation.without_mosaic()
-    return TileLoader(
+def _loader(tiles: TileSet, split: Split, config: TrainConfig, plan: DevicePlan) -> TileLoader:
+    batches = TileBatches(
         tiles,
         PixelCache(tiles),
         split.train,
         size_px=config.size_px,
         batch_size=config.batch_size,
         seed=config.seed,
-        augmentation=augmentation,
-        workers=plan.workers,
+        augmentation=config.augmentation,
+        whole_tiles_from=config.epochs * (1 - config.plain_share),
     )
+    return TileLoader(batches, workers=plan.workers)
 
 
 class _Mean:

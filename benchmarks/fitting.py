@@ -12,6 +12,7 @@ import numpy as np
 
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
+from app.dataset.tile_batches import TileBatches, batches_of
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.network import SidescanTargetDetector
@@ -46,27 +47,26 @@ def fit(
     Seconds include preparing the tiles, which happens on the same core, but not reading them from disk.
     """
     cache = PixelCache(tiles)
-    loaders = [
-        TileLoader(
-            tiles,
-            cache,
-            indices,
-            size_px=config.size_px,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            augmentation=augmentation,
-        )
-        for augmentation in (config.augmentation, config.augmentation.without_mosaic())
-    ]
     for index in sorted(set(indices)):
         cache.get(index)
-    total = steps if steps is not None else config.epochs * len(loaders[0])
+    steps_per_epoch = batches_of(len(indices), config.batch_size)
+    total = steps if steps is not None else config.epochs * steps_per_epoch
+    batches = TileBatches(
+        tiles,
+        cache,
+        indices,
+        size_px=config.size_px,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        augmentation=config.augmentation,
+        whole_tiles_from=total / steps_per_epoch * (1 - config.plain_share),
+    )
+    loader = TileLoader(batches)
     session = Session(config, tiles.class_names, plan, total_steps=total)
-    plain_from = total * (1 - config.plain_share)
     started, epoch = time.perf_counter(), 0
     while session.position.step < total:
         losses: list[float] = []
-        for batch in loaders[session.position.step >= plain_from].batches(epoch):
+        for batch in loader.batches(epoch):
             losses.append(session.step(batch)["loss"])
             if session.position.step == total:
                 break

@@ -81,9 +81,7 @@ def main() -> None:
     plan.apply()
     run = RunFolder(options.work / "run")
     run.write_record(make_record(config, tiles, split, plan))
-    job = TrainJob(
-        config=config, tiles=tiles, split=split, plan=plan, run=run, limits=Limits(), workers=plan.workers
-    )
+    job = TrainJob(config=config, tiles=tiles, split=split, plan=plan, run=run, limits=Limits())
     progress = Bar("images")
     progress.note(train(job, progress).reason)
     stage = {"epochs": options.epochs, "size_px": options.size_px, "repeats": repeats}

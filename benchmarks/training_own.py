@@ -12,8 +12,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.dataset.cache import PixelCache
-from app.dataset.loader import Batch, TileLoader
+from app.dataset.loader import TileLoader
 from app.dataset.read import read_tiles
+from app.dataset.tile_batches import Batch, TileBatches
 from app.device.choice import choose_device
 from app.device.plan import DevicePlan, plan_device
 from app.training.job import override
@@ -32,7 +33,7 @@ class Steps:
     def __init__(self, data: Path, config: TrainConfig, plan: DevicePlan) -> None:
         tiles, _ = read_tiles(data)
         self.session = Session(config, tiles.class_names, plan, total_steps=10_000)
-        self._loader = TileLoader(
+        batches = TileBatches(
             tiles,
             PixelCache(tiles),
             range(len(tiles)),
@@ -40,8 +41,8 @@ class Steps:
             batch_size=config.batch_size,
             seed=0,
             augmentation=config.augmentation,
-            workers=plan.workers,
         )
+        self._loader = TileLoader(batches, workers=plan.workers)
         self._batches = self._endless()
         self._same = [next(self._batches) for _ in range(4)]
         self._turn = 0

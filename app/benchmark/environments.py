@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.benchmark.rates import Rates, best_seconds, measure_rates
-from app.dataset.loader import Batch
+from app.dataset.tile_batches import Batch
 from app.detector.export import export_onnx
 from app.detector.fastest import candidates, choose
 from app.detector.model_file import ModelCard, write_model

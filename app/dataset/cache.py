@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.dataset.images import read_grey
 from app.dataset.tiles import TileSet
+from app.device.shared_bytes import CAN_SHARE, SharedBytes
 from app.errors import DatasetError
 from app.storage import output_error
 
@@ -18,7 +20,10 @@ MEMORY_SHARE = 0.4
 
 
 class PixelCache:
-    """Grey pixels of every tile of a set; decoded at the first use, from any thread."""
+    """Grey pixels of every tile of a set; decoded at the first use, from any thread.
+
+    Where `shared_bytes.CAN_SHARE`, processes that it is handed to at their start share its pixels.
+    """
 
     def __init__(self, tiles: TileSet, *, limit_bytes: int | None = None, folder: Path | None = None) -> None:
         """Reserve the room.
@@ -34,23 +39,27 @@ class PixelCache:
         sizes = np.asarray([t.height_px * t.width_px for t in self._tiles], dtype=np.int64)
         self._offsets = np.concatenate(([0], np.cumsum(sizes)))
         total = int(self._offsets[-1])
-        self._decoded = np.zeros(len(sizes), dtype=bool)
         if limit_bytes is None:
             limit_bytes = int(psutil.virtual_memory().available * MEMORY_SHARE)
         self.in_memory = total <= limit_bytes
-        self._pixels: NDArray[np.uint8]
-        if self.in_memory:
-            self._pixels = np.empty(total, dtype=np.uint8)
-            return
-        try:
-            # The name disappears at once; the space is freed when the map is, even after a crash.
-            with tempfile.TemporaryFile(dir=folder) as stream:
-                if hasattr(os, "posix_fallocate"):
-                    # A map of a sparse file on a full disk kills the process instead of raising an error.
-                    os.posix_fallocate(stream.fileno(), 0, total)
-                self._pixels = np.memmap(stream, dtype=np.uint8, mode="w+", shape=(total,))
-        except OSError as error:
-            raise output_error(folder or Path(tempfile.gettempdir()), error) from error
+        room = max(1, total + len(sizes))
+        if not self.in_memory:
+            self._room = _room_on_disk(room, folder)
+        else:
+            self._room = SharedBytes.in_memory(room) if CAN_SHARE else np.zeros(room, dtype=np.uint8)
+        self._divide()
+
+    def _divide(self) -> None:
+        room = self._room.array if isinstance(self._room, SharedBytes) else self._room
+        self._pixels, decoded = np.split(room, [self._offsets[-1]])
+        self._decoded = decoded.view(bool)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_pixels", "_decoded")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._divide()
 
     def get(self, index: int) -> NDArray[np.uint8]:
         """Pixels (H, W) of a tile; a view that must not be written to.
@@ -61,7 +70,7 @@ class PixelCache:
         tile = self._tiles[index]
         view = self._pixels[self._offsets[index] : self._offsets[index + 1]]
         view = view.reshape(tile.height_px, tile.width_px)
-        # Two threads may decode the same tile at once: both write the same bytes.
+        # Two may decode the same tile at once: both write the same bytes.
         if not self._decoded[index]:
             image = read_grey(tile.path)
             if image is None or image.shape != view.shape:
@@ -69,3 +78,16 @@ class PixelCache:
             view[:] = image
             self._decoded[index] = True
         return view
+
+
+def _room_on_disk(room: int, folder: Path | None) -> "SharedBytes | NDArray[np.uint8]":
+    try:
+        # The name disappears at once; the space is freed when the map is, even after a crash.
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            if not hasattr(os, "posix_fallocate"):
+                return np.memmap(stream, dtype=np.uint8, mode="w+", shape=(room,))
+            # A map of a sparse file on a full disk kills the process instead of raising an error.
+            os.posix_fallocate(stream.fileno(), 0, room)
+            return SharedBytes.in_file(stream, room)
+    except OSError as error:
+        raise output_error(folder or Path(tempfile.gettempdir()), error) from error

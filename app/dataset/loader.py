@@ -1,122 +1,92 @@
-"""Batches for training, prepared by threads ahead of the device, the same at every run.
+"""Batches for training, prepared ahead of the device by threads or processes, the same at every run.
 
-What a tile looks like depends on seed, epoch and its place in the epoch alone: not on threads, not on where
+What a tile looks like depends on seed, epoch and its place in the epoch alone: not on who prepares it, not on where
 a run was interrupted.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.dataset.augment import Augmentation, Source, augment
-from app.dataset.cache import PixelCache
-from app.dataset.copy_paste import paste
-from app.dataset.letterbox import letterbox
-from app.dataset.tiles import TileSet
+from app.dataset.tile_batches import Batch, TileBatches
+from app.dataset.tile_processes import TileProcesses
 
 BATCHES_AHEAD = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
-    """Some tiles and their boxes."""
-
-    images_B1HW: NDArray[np.uint8]
-    boxes: list[NDArray[np.float32]]
-    """B entries of (n, 4) left, top, right, bottom in pixels."""
-    labels: list[NDArray[np.int64]]
-    """B entries of (n,)."""
+"""For each worker."""
+T = TypeVar("T")
 
 
 class TileLoader:
-    """Batches of one part of a set, in a new order each epoch."""
+    """Batches of an epoch, in order."""
 
     def __init__(
         self,
-        tiles: TileSet,
-        cache: PixelCache,
-        indices: Sequence[int],
+        batches: TileBatches,
         *,
-        size_px: int,
-        batch_size: int,
-        seed: int,
-        augmentation: Augmentation | None,
         workers: int = 1,
-        part: int = 0,
-        parts: int = 1,
+        processes: bool = False,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
         Args:
-            augmentation: None letterboxes the tiles instead.
-            workers: threads that prepare batches.
-            part: which of the equal parts of each batch this loader gives; all parts together are the batches
-                of a loader without parts, but for a rest of tiles that cannot be dealt evenly.
+            workers: threads or processes that prepare batches.
+            processes: those; only where `shared_bytes.CAN_SHARE`, and `close` ends them.
+            note: is told when they died and threads go on in their place.
         """
-        self._tiles, self._cache = tiles.tiles, cache
-        self._indices = np.asarray(indices, dtype=np.int64)
-        self._size_px, self._batch_size, self._seed = size_px, batch_size, seed
-        self._augmentation, self._workers = augmentation, max(1, workers)
-        self._part, self._parts = part, parts
+        self._batches, self._workers, self._note = batches, max(1, workers), note
+        self._ahead = BATCHES_AHEAD * self._workers
+        self._processes = TileProcesses(batches, self._workers, places=self._ahead) if processes else None
 
     def __len__(self) -> int:
-        """Batches in an epoch; a last batch that is smaller counts, a single tile left over does not.
+        """Batches in an epoch."""
+        return len(self._batches)
 
-        A batch norm cannot learn from one tile.
-        """
-        whole, rest = divmod(len(self._indices), self._batch_size)
-        rest -= rest % self._parts
-        return whole + (rest > 1 or (rest == 1 and whole == 0))
-
-    def batches(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
-        """Batches of an epoch from `start_batch` on, in order; closing the iterator ends the threads.
+    def batches(self, epoch: int, start_batch: int = 0) -> Generator[Batch]:
+        """Batches of an epoch from `start_batch` on; closing the iterator ends the threads.
 
         Raises:
             DatasetError: a file vanished during the run.
         """
-        order = np.random.Generator(np.random.Philox(key=[self._seed, epoch])).permutation(self._indices)
-        numbers = iter(range(start_batch, len(self)))
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="tiles") as pool:
-            waiting: deque[Future[Batch]] = deque()
+        if self._processes is not None:
             try:
-                for number in numbers:
-                    waiting.append(pool.submit(self._batch, order, epoch, number))
-                    if len(waiting) >= BATCHES_AHEAD * self._workers:
-                        yield waiting.popleft().result()
-                while waiting:
+                for batch in self._in_order(self._processes.submit, epoch, range(start_batch, len(self))):
+                    yield self._processes.take(batch)
+                    start_batch += 1
+            except BrokenProcessPool:
+                self._note(
+                    "a process that prepares tiles was killed, as a system short of memory does: going on with "
+                    "threads, which may be slower"
+                )
+                self.close()
+            else:
+                return
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="tiles") as pool:
+
+            def submit(epoch: int, number: int) -> Future[Batch]:
+                return pool.submit(self._batches.batch, epoch, number)
+
+            yield from self._in_order(submit, epoch, range(start_batch, len(self)))
+
+    def close(self) -> None:
+        """End the processes; threads prepare what is asked for later."""
+        if self._processes is not None:
+            self._processes.close()
+            self._processes = None
+
+    def _in_order(
+        self, submit: Callable[[int, int], Future[T]], epoch: int, numbers: Iterable[int]
+    ) -> Generator[T]:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for number in numbers:
+                waiting.append(submit(epoch, number))
+                if len(waiting) >= self._ahead:
                     yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
-
-    def _batch(self, order: NDArray[np.int64], epoch: int, number: int) -> Batch:
-        first = number * self._batch_size
-        share = (min(first + self._batch_size, len(order)) - first) // self._parts
-        places = range(first + self._part * share, first + (self._part + 1) * share)
-        images = np.empty((len(places), 1, self._size_px, self._size_px), dtype=np.uint8)
-        boxes, labels = [], []
-        for image_1HW, place in zip(images, places, strict=True):
-            image_1HW[0], boxes_here, labels_here = self._sample(order, epoch, place)
-            boxes.append(boxes_here)
-            labels.append(labels_here)
-        return Batch(images_B1HW=images, boxes=boxes, labels=labels)
-
-    def _sample(self, order: NDArray[np.int64], epoch: int, place: int) -> Source:
-        source = self._source(int(order[place]))
-        if self._augmentation is None:
-            image, scale = letterbox(source[0], self._size_px)
-            return image, source[1] * np.float32(scale), source[2]
-        rng = np.random.Generator(np.random.Philox(key=[self._seed, (epoch << 32) + place + 1]))
-        if rng.random() < self._augmentation.copy_paste:
-            source = paste(self._source(int(rng.choice(self._indices))), source, rng)
-        sources = [source]
-        if rng.random() < self._augmentation.mosaic:
-            sources += [self._source(int(i)) for i in rng.choice(self._indices, 3)]
-        return augment(sources, self._size_px, self._augmentation, rng)
-
-    def _source(self, index: int) -> Source:
-        tile = self._tiles[index]
-        return self._cache.get(index), tile.boxes_xyxy_px, tile.labels
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            wait(waiting)  # Those in hand: what they write to must not be given to others before.

@@ -13,6 +13,7 @@ import torch
 from app.device.choice import DeviceChoice, Probe, TorchProbe
 from app.device.cores import usable_cores
 from app.device.freed_memory import keep_freed_memory
+from app.device.shared_bytes import CAN_SHARE
 from app.errors import SettingsError
 
 SET_BY_USER = "set by the user"
@@ -34,7 +35,8 @@ class DevicePlan:
     threads: int
     """Threads of one operation on the CPU."""
     workers: int
-    """Threads that prepare tiles."""
+    """Threads that prepare tiles, or processes."""
+    worker_processes: bool
     pin_memory: bool
     tf32: bool
     compile: bool
@@ -57,7 +59,15 @@ class DevicePlan:
         plain |= {"memory_format": str(self.memory_format).removeprefix("torch.")}
         plain |= {
             k: getattr(self, k)
-            for k in ("grad_scaler", "threads", "workers", "pin_memory", "tf32", "compile")
+            for k in (
+                "grad_scaler",
+                "threads",
+                "workers",
+                "worker_processes",
+                "pin_memory",
+                "tf32",
+                "compile",
+            )
         }
         return {**plain, "reasons": dict(self.reasons)}
 
@@ -109,6 +119,13 @@ def plan_device(choice: DeviceChoice, *, probe: Probe | None = None, **overrides
         kind != "mps",
         "not tried on MPS" if kind == "mps" else "the layout of the fastest convolutions",
     )
+    reasons["worker_processes"] = (
+        "a thread is enough for a CPU"
+        if kind == "cpu"
+        else "threads would share one lock"
+        if CAN_SHARE
+        else "this system cannot share memory without a name"
+    )
     scaler = dtype is torch.float16 and kind != "cpu"
     reasons["grad_scaler"] = "fp16 gradients underflow without it" if scaler else "not needed in this format"
     ampere = kind == "cuda" and probe.compute_capability(choice.device.index or 0) >= (8, 0)
@@ -124,6 +141,7 @@ def plan_device(choice: DeviceChoice, *, probe: Probe | None = None, **overrides
             1 if kind == "cpu" else max(1, min(cores - 1, 8)),
             "the cores compute; one thread prepares" if kind == "cpu" else "one core stays for the loop",
         ),
+        worker_processes=kind != "cpu" and CAN_SHARE,
         pin_memory=kind == "cuda",
         tf32=decide(
             "tf32", ampere, "float32 parts at tensor-core speed" if ampere else "needs NVIDIA Ampere or later"

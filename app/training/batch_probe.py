@@ -4,7 +4,7 @@ import gc
 
 import numpy as np
 
-from app.dataset.loader import Batch
+from app.dataset.tile_batches import Batch
 from app.device.batch_size import MicroBatch, find_batch_size
 from app.device.memory import host_limit_bytes, peak_memory
 from app.device.plan import DevicePlan

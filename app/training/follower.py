@@ -70,6 +70,5 @@ def following_job(
         plan=plan,
         run=Onlooker(run),
         limits=limits,
-        workers=plan.workers,
         team=team,
     )

@@ -68,7 +68,6 @@ def prepare_job(
         plan=plan,
         run=run,
         limits=limits.counting(run.spent_usd()),
-        workers=plan.workers,
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.dataset.cache import PixelCache
-from app.dataset.loader import Batch, TileLoader
+from app.dataset.loader import TileLoader
 from app.dataset.split import Split
+from app.dataset.tile_batches import Batch, TileBatches
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.torch_runtime import TorchRuntime
@@ -48,8 +49,6 @@ class TrainJob:
     plan: DevicePlan
     run: RunFolder
     limits: Limits
-    workers: int = 1
-    """Threads that prepare tiles ahead of the device."""
     idle_minutes: float | None = None
     """An accelerator that does nothing for so long ends the run."""
     notifier: Notifier | None = None
@@ -109,9 +108,10 @@ def train(job: TrainJob, progress: Progress) -> Outcome:
     ):
         training = _Training(job, progress, interruption, meter)
         with training.watchdog:
-            outcome = training.run()
-            training.close()
-            return outcome
+            try:
+                return training.run()
+            finally:
+                training.close()
 
 
 class _Training:
@@ -141,10 +141,8 @@ class _Training:
             leave=job.team.leave,
         )
         self.memory = MemoryMonitor(job.plan.device)
-        cache = PixelCache(job.tiles)
-        self.mosaic_loader = self._loader(cache, mosaic=True)
-        self.plain_loader = self._loader(cache, mosaic=False)
-        self.steps_per_epoch = len(self.mosaic_loader)
+        self.loader = self._loader()
+        self.steps_per_epoch = len(self.loader)
         if self.steps_per_epoch == 0:
             raise RunError(
                 "the training part of the split is empty; give more tiles, or a smaller --val-fraction"
@@ -157,19 +155,22 @@ class _Training:
         self.validation = job.tiles.subset(job.split.val)
         self._resume()
 
-    def _loader(self, cache: PixelCache, *, mosaic: bool) -> TileLoader:
-        augmentation = self.config.augmentation if mosaic else self.config.augmentation.without_mosaic()
-        return TileLoader(
+    def _loader(self) -> TileLoader:
+        config, plan, team = self.config, self.job.plan, self.job.team
+        batches = TileBatches(
             self.job.tiles,
-            cache,
+            PixelCache(self.job.tiles),
             self.job.split.train,
-            size_px=self.config.size_px,
-            batch_size=self.config.batch_size,
-            seed=self.config.seed,
-            augmentation=augmentation,
-            workers=self.job.workers,
-            part=self.job.team.rank,
-            parts=self.job.team.size,
+            size_px=config.size_px,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            augmentation=config.augmentation,
+            whole_tiles_from=config.epochs * (1 - config.plain_share),
+            part=team.rank,
+            parts=team.size,
+        )
+        return TileLoader(
+            batches, workers=plan.workers, processes=plan.worker_processes, note=self.progress.note
         )
 
     def _resume(self) -> None:
@@ -205,7 +206,8 @@ class _Training:
         """The rest of the current epoch; why to stop, or None at its end."""
         meter = _Meter(started=time.monotonic())
         losses: dict[str, float] = {}
-        self.batches = _timed(self._batches(), self.rest)
+        position = self.session.position
+        self.batches = _timed(self.loader.batches(position.epoch, start_batch=position.batch), self.rest)
         for batch, waited_s in self.batches:
             meter.waited_s += waited_s
             losses = self.session.step(batch)
@@ -229,12 +231,6 @@ class _Training:
         if meter.steps:
             self._log(meter, losses)
         return None
-
-    def _batches(self) -> Iterator[Batch]:
-        position = self.session.position
-        plain_from = self.config.epochs * (1 - self.config.plain_share)
-        loader = self.plain_loader if position.epoch >= plain_from else self.mosaic_loader
-        return loader.batches(position.epoch, start_batch=position.batch)
 
     def _why_stop(self) -> tuple[ExitCode, str] | None:
         asked = self.interruption.asked
@@ -332,10 +328,11 @@ class _Training:
         self.watchdog.alive()
 
     def close(self) -> None:
-        """End the loader's threads: last of all, since one that hangs holds this up, and not the last checkpoint."""
+        """End what prepares tiles: last of all, since one that hangs holds this up, and not the last checkpoint."""
         self.watchdog.alive()
         if self.batches is not None:
             self.batches.close()
+        self.loader.close()
 
     def _last_words(self, code: ExitCode, reason: str) -> None:
         """Another thread's, when the loop hangs; a checkpoint only where it hangs waiting for data.

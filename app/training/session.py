@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from app.dataset.loader import Batch
+from app.dataset.tile_batches import Batch
 from app.detector.model_file import SHIPPED, read_model
 from app.detector.network import DetectorConfig, RawOutput, SidescanTargetDetector
 from app.device.batch_size import MicroBatch, out_of_memory
@@ -64,9 +64,6 @@ class Session:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.average = AveragedModel(self.model, config.ema_decay)
         self.optimiser = build_optimiser(self.model, config.optimiser)
-        # The first call imports 883 modules of torch (2 s of a processor, 4 s of the clock): of the 30 s that Azure
-        # gives before an eviction they would be a good part.
-        self.optimiser.state_dict()
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=plan.grad_scaler)
         self._share = config.batch_size // self.team.size
         """Samples of a batch that are this process's."""

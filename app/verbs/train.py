@@ -31,7 +31,9 @@ def train(
         str | None, typer.Option(help="float32, bfloat16 or float16 instead of the plan's.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of one operation on the CPU.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads that prepare tiles.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads (on a CPU) or processes (for a GPU) that prepare tiles.")
+    ] = None,
     compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile.")] = None,
     deterministic: Annotated[bool, typer.Option(help="Bit-equal results on CUDA too; slower.")] = False,
     seed: options.Seed = None,

@@ -8,8 +8,9 @@ import pytest
 
 from app.dataset.augment import Augmentation
 from app.dataset.cache import PixelCache
-from app.dataset.loader import Batch, TileLoader
+from app.dataset.loader import TileLoader
 from app.dataset.read import read_tiles
+from app.dataset.tile_batches import Batch, TileBatches
 from app.dataset.tiles import TileSet
 from app.errors import DatasetError
 from tests.app.dataset.made_sets import make_yolo
@@ -22,8 +23,10 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
 
 
 def loader(tiles: TileSet, **changes: object) -> TileLoader:
-    options = {"size_px": 64, "batch_size": 4, "seed": 3, "augmentation": Augmentation(), "workers": 1}
-    return TileLoader(tiles, PixelCache(tiles), range(len(tiles)), **(options | changes))  # type: ignore[arg-type]
+    ways = {name: changes.pop(name) for name in ("workers", "processes", "note") if name in changes}
+    options = {"indices": range(len(tiles)), "size_px": 64, "batch_size": 4, "seed": 3} | changes
+    options = {"augmentation": Augmentation()} | options
+    return TileLoader(TileBatches(tiles, PixelCache(tiles), **options), **ways)  # type: ignore[arg-type]
 
 
 def flat(batches: list[Batch]) -> tuple[np.ndarray, list[list[list[float]]], list[list[int]]]:
@@ -82,18 +85,14 @@ def test_every_tile_once_an_epoch(tiles: TileSet) -> None:
 
 
 def test_only_the_given_part(tiles: TileSet) -> None:
-    cache = PixelCache(tiles)
-    part = TileLoader(tiles, cache, (1, 2), size_px=64, batch_size=4, seed=0, augmentation=None)
-    (batch,) = part.batches(0)
-    wanted = {cache.get(i).tobytes() for i in (1, 2)}
+    (batch,) = loader(tiles, indices=(1, 2), augmentation=None).batches(0)
+    wanted = {PixelCache(tiles).get(i).tobytes() for i in (1, 2)}
     assert {image[0, :48, :64].tobytes() for image in batch.images_B1HW} == wanted
 
 
 @pytest.mark.parametrize(("tiles_given", "sizes"), [(5, [4]), (6, [4, 2]), (8, [4, 4]), (1, [1])])
 def test_a_single_tile_left_over_is_no_batch(tiles: TileSet, tiles_given: int, sizes: list[int]) -> None:
-    part = TileLoader(
-        tiles, PixelCache(tiles), range(tiles_given), size_px=64, batch_size=4, seed=0, augmentation=None
-    )
+    part = loader(tiles, indices=range(tiles_given), augmentation=None)
     assert len(part) == len(sizes)
     assert [len(batch.boxes) for batch in part.batches(0)] == sizes
 
@@ -108,7 +107,7 @@ def test_parts_together_are_the_whole(tiles: TileSet, parts: int) -> None:
 
 
 def test_no_tile_is_no_batch(tiles: TileSet) -> None:
-    empty = TileLoader(tiles, PixelCache(tiles), (), size_px=64, batch_size=4, seed=0, augmentation=None)
+    empty = loader(tiles, indices=())
     assert len(empty) == 0
     assert list(empty.batches(0)) == []
 

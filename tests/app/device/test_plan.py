@@ -7,6 +7,7 @@ from app.device.choice import choose_device
 from app.device.convolution_rate import convolution_flop_s
 from app.device.manager import DeviceManager
 from app.device.plan import DevicePlan, plan_device
+from app.device.shared_bytes import CAN_SHARE
 from app.errors import SettingsError
 from tests.app.device.fake_probe import FakeProbe
 
@@ -82,8 +83,22 @@ def test_apple_and_intel() -> None:
 
 def test_every_decision_has_a_reason() -> None:
     plan = plan_for("cuda")
-    for name in ("dtype", "channels_last", "threads", "workers", "tf32", "compile", "grad_scaler"):
+    for name in (
+        "dtype",
+        "channels_last",
+        "threads",
+        "workers",
+        "tf32",
+        "compile",
+        "grad_scaler",
+        "worker_processes",
+    ):
         assert plan.reasons[name]
+
+
+def test_processes_prepare_for_accelerators_and_a_thread_for_the_cpu() -> None:
+    assert plan_for("cuda").worker_processes == plan_for("mps").worker_processes == CAN_SHARE
+    assert not plan_for("cpu").worker_processes
 
 
 def test_overrides_win_and_say_so() -> None:

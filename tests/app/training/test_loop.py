@@ -7,16 +7,19 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
 from app.dataset.cache import PixelCache
-from app.dataset.loader import TileLoader
+from app.dataset.tile_batches import TileBatches
 from app.detector.model_file import read_model
 from app.device.batch_size import MicroBatch
-from app.errors import RunError
+from app.device.shared_bytes import CAN_SHARE
+from app.errors import DatasetError, RunError
 from app.exit_codes import ExitCode
 from app.telemetry.progress import Silent
 from app.training.finish import finish_run
@@ -150,16 +153,11 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = tiny_job(data, tmp_path / "run")
-    loader = TileLoader(
-        job.tiles,
-        PixelCache(job.tiles),
-        job.split.train,
-        size_px=64,
-        batch_size=4,
-        seed=0,
-        augmentation=None,
+    cache = PixelCache(job.tiles)
+    batches = TileBatches(
+        job.tiles, cache, job.split.train, size_px=64, batch_size=4, seed=0, augmentation=None
     )
-    batch = next(iter(loader.batches(0)))
+    batch = batches.batch(0, 0)
     gradients = []
     for micro in (4, 2):
         session = Session(job.config, ("target",), job.plan, total_steps=10)
@@ -232,3 +230,32 @@ def test_threads_of_the_loader_end_with_the_run(data: Path, tmp_path: Path) -> N
     train(tiny_job(data, tmp_path / "run"), StopAfter(4))
     time.sleep(0.2)
     assert threading.active_count() <= before + 1
+
+
+@pytest.mark.skipif(not CAN_SHARE, reason="only Linux shares memory without a name")
+def test_processes_of_the_loader_train_the_same_and_end_with_the_run(data: Path, tmp_path: Path) -> None:
+    """As on a GPU."""
+    config = tiny_config(epochs=3)
+    train(tiny_job(data, tmp_path / "threads", config=config), Silent())
+    for name, progress in (("apart", Silent()), ("cut", StopAfter(22))):
+        job = tiny_job(data, tmp_path / name, config=config)
+        train(replace(job, plan=replace(job.plan, worker_processes=True, workers=2)), progress)
+        assert preparing() == []
+    train(tiny_job(data, tmp_path / "cut", config=config), Silent())
+    weights = [final_weights(tmp_path / name) for name in ("threads", "apart", "cut")]
+    assert all(torch.equal(weights[0][name], w[name]) for w in weights for name in weights[0])
+
+
+@pytest.mark.skipif(not CAN_SHARE, reason="only Linux shares memory without a name")
+def test_processes_of_the_loader_end_with_a_run_that_fails(data: Path, tmp_path: Path) -> None:
+    job = tiny_job(data, tmp_path / "run")
+    for tile in job.tiles.tiles:
+        tile.path.unlink()
+    with pytest.raises(DatasetError, match="vanished"):
+        train(replace(job, plan=replace(job.plan, worker_processes=True)), Silent())
+    assert preparing() == []
+
+
+def preparing() -> list[psutil.Process]:
+    own = psutil.Process()
+    return [p for p in own.children(recursive=True) if p.ppid() != own.pid]

@@ -1,6 +1,9 @@
 """Muon with AdamW, the schedule, the running average."""
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ from app.detector.network import DetectorConfig, SidescanTargetDetector
 from app.training.ema import AveragedModel
 from app.training.optimiser import NEWTON_SCHULZ, OptimiserConfig, build_optimiser, orthogonalise
 from app.training.schedule import rate_scale
+from tests.app.training.made_run import write_squares
 
 SMALL = DetectorConfig(class_names=("target",), widths=(8, 16, 16, 16), neck_width=16)
 
@@ -91,3 +95,16 @@ def test_average_moves_towards_the_model() -> None:
         average.update(model)
     assert torch.allclose(average.module.weight, model.weight, atol=1e-4)
     assert not torch.allclose(average.module.weight, start)
+
+
+def test_a_training_imports_nothing_of_the_compiler(tmp_path: Path) -> None:
+    """2 s of every start, of every resumed run, and of the seconds before an eviction."""
+    write_squares(tmp_path / "data", count=8)
+    program = (
+        "import sys; from pathlib import Path; from tests.app.training.made_run import tiny_job;"
+        "from app.training.loop import train; from app.telemetry.progress import Silent;"
+        "[train(tiny_job(Path(sys.argv[1]), Path(sys.argv[2])), Silent()) for _ in range(2)];"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "data"), str(tmp_path / "run")]
+    subprocess.run(command, check=True)

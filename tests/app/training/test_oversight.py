@@ -88,7 +88,7 @@ HANG = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from app.dataset.loader import TileLoader
+from app.dataset.tile_batches import TileBatches
 from app.telemetry.idleness import Idleness
 from app.telemetry.progress import Bar
 from app.training import loop, watchdog
@@ -123,7 +123,7 @@ Idleness.progressed = lambda self, now_s: moved.__setitem__(0, now_s)
 loop.CLAIM_WITHIN_S = 1.0
 job = tiny_job(data, run, config=tiny_config(epochs=3, checkpoint_minutes=0.0001))
 if where.startswith("loader"):
-    TileLoader._batch = after(7, TileLoader._batch)
+    TileBatches.batch = after(7, TileBatches.batch)
 if where == "loader ahead":
     accumulate = Session._accumulate
     Session._accumulate = lambda *args: time.sleep(2 * watchdog.TICK_S) or accumulate(*args)

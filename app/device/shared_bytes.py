@@ -1,0 +1,49 @@
+"""Memory that several processes see, without a name: it goes with the last of them, however that one ends.
+
+multiprocessing's own has names and lies in /dev/shm, of which a container has 64 MiB unless its owner asks for more.
+"""
+
+import mmap
+import os
+import weakref
+from multiprocessing import reduction
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+CAN_SHARE = hasattr(os, "memfd_create")
+"""Linux alone has such memory."""
+
+
+class SharedBytes:
+    """Some bytes, zero at first. Handed to a process that is being started, they are the same bytes there."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        """
+        Args:
+            descriptor: of a file of at least `size` bytes; it is closed with this object.
+            size: at least 1.
+        """
+        self._descriptor, self._size = descriptor, size
+        weakref.finalize(self, os.close, descriptor)
+        self.array: NDArray[np.uint8] = np.frombuffer(mmap.mmap(descriptor, size), dtype=np.uint8)
+
+    @classmethod
+    def in_memory(cls, size: int) -> "SharedBytes":
+        """Bytes that no file system holds; the system gives a page at its first use."""
+        descriptor = os.memfd_create("tiles")
+        os.truncate(descriptor, size)
+        return cls(descriptor, size)
+
+    @classmethod
+    def in_file(cls, stream: BinaryIO, size: int) -> "SharedBytes":
+        """The first bytes of a file, which may be closed and lose its name."""
+        return cls(os.dup(stream.fileno()), size)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (reduction.DupFd(self._descriptor), self._size)
+
+
+def _received(descriptor: Any, size: int) -> SharedBytes:
+    return SharedBytes(descriptor.detach(), size)
