@@ -1,6 +1,6 @@
 """From what the user asked for to a job that can be trained: new, or continued where it stopped."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,11 @@ def prepare_job(
     if run.exists:
         record = run.read_record()
         began = config_of(record, str(run.path))
-        if began.name != config.name:
-            progress.note(f"{run.path} was begun with recipe {began.name}: going on with that")
+        kept = _kept(began, config)
+        if kept:
+            progress.note(
+                f"{run.path} was begun with {kept}: going on with that; other values need a new --run"
+            )
         config, split = began, check_same_data(record, tiles, str(run.path))
         plan = plan_as_begun(plan, record)
     else:
@@ -68,6 +71,18 @@ def prepare_job(
         plan=plan,
         run=run,
         limits=limits.counting(run.spent_usd()),
+    )
+
+
+def _kept(began: TrainConfig, asked: TrainConfig) -> str:
+    """What a run has otherwise than it is now asked for; empty where nothing."""
+    if began.name != asked.name:
+        return f"recipe {began.name}, not {asked.name}"
+    pairs = [(f.name, getattr(began, f.name), getattr(asked, f.name)) for f in fields(TrainConfig)]
+    return ", ".join(
+        f"another {name}" if is_dataclass(old) else f"{name} {old}, not {new}"
+        for name, old, new in pairs
+        if old != new
     )
 
 

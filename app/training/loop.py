@@ -1,6 +1,5 @@
 """The training loop, readable from top to bottom."""
 
-import io
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from app.telemetry.gpu_meter import GpuMeter
 from app.telemetry.interruption_notices.notice import NoticeSource
 from app.telemetry.notify import Notifier
 from app.telemetry.progress import Progress, Silent
+from app.training.checkpoint import Checkpoint
 from app.training.limits import Interruption, Limits, catch_interruption
 from app.training.notices import Notices
 from app.training.provider_notices import watch_notices
@@ -147,13 +147,11 @@ class _Training:
             raise RunError(
                 "the training part of the split is empty; give more tiles, or a smaller --val-fraction"
             )
-        total = self.config.epochs * self.steps_per_epoch
-        self.session = Session(self.config, job.tiles.class_names, job.plan, total_steps=total, team=job.team)
-        self.seconds_before = 0.0
+        self.session = self._session()
+        self.seconds_before = self.session.position.seconds
         self.scores: Scores | None = None
         self.images_seen, self.train_s = 0, 0.0
         self.validation = job.tiles.subset(job.split.val)
-        self._resume()
 
     def _loader(self) -> TileLoader:
         config, plan, team = self.config, self.job.plan, self.job.team
@@ -173,17 +171,30 @@ class _Training:
             batches, workers=plan.workers, processes=plan.worker_processes, note=self.progress.note
         )
 
-    def _resume(self) -> None:
+    def _session(self) -> Session:
+        """New, or where the newest checkpoint left off."""
+        job = self.job
         newest = self.run_folder.newest_checkpoint()
         found = None if newest is None else (newest.name, newest.read_bytes())
-        found = self.job.team.from_first(found, "reads the last checkpoint")
-        if found is None:
-            return
-        name, state = found
-        self.session.read_checkpoint(io.BytesIO(state), name)
-        self.seconds_before = self.session.position.seconds
-        done = self.session.position.step
-        self.progress.note(f"resumed from {name}: epoch {self.session.position.epoch + 1}, step {done}")
+        found = job.team.from_first(found, "reads the last checkpoint")
+        checkpoint = None
+        if found is not None:
+            name, content = found
+            checkpoint = Checkpoint.read(content, name, job.plan.device)
+        session = Session(
+            self.config,
+            job.tiles.class_names,
+            job.plan,
+            total_steps=self.config.epochs * self.steps_per_epoch,
+            team=job.team,
+            checkpoint=checkpoint,
+        )
+        if checkpoint is not None:
+            position = session.position
+            self.progress.note(
+                f"resumed from {checkpoint.name}: epoch {position.epoch + 1}, step {position.step}"
+            )
+        return session
 
     def run(self) -> Outcome:
         position = self.session.position

@@ -242,7 +242,7 @@ def _follow(
 def _complete(run: RunFolder) -> TrainResult:
     return TrainResult(
         code=ExitCode.DONE,
-        reason="this run is complete already; give another --run to train again",
+        reason="this run is complete already; another --run trains again, and goes on from this one with --start-from",
         run=str(run.path),
         model=str(run.best_model),
         epochs=0,

@@ -3,26 +3,26 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
 
 from app.dataset.tile_batches import Batch
-from app.detector.model_file import SHIPPED, read_model
+from app.detector.model_file import read_model
 from app.detector.network import DetectorConfig, RawOutput, SidescanTargetDetector
+from app.detector.runtimes import model_path
 from app.device.batch_size import MicroBatch, out_of_memory
 from app.device.plan import DevicePlan
 from app.device.random_state import random_states, restore_random_states
-from app.errors import DeviceError, ModelError, RunError
+from app.errors import DeviceError, RunError
+from app.training.checkpoint import VERSION, Checkpoint
 from app.training.ema import AveragedModel
 from app.training.optimiser import build_optimiser
 from app.training.recipe import TrainConfig
 from app.training.schedule import rate_scale
 from app.training.team import Team
 
-CHECKPOINT_VERSION = 1
 LOST_BATCHES_LIMIT = 20
 """So many batches in a row without a finite loss end the run: the weights are gone."""
 
@@ -52,14 +52,26 @@ class Session:
         *,
         total_steps: int,
         team: Team | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
+        """
+        Args:
+            checkpoint: where to go on; neither the model that the run once started from nor the default shape of
+                networks is asked then, which another machine or version may have otherwise.
+
+        Raises:
+            ModelError: the model to start from cannot be read.
+            RunError: the checkpoint holds weights of another network.
+        """
         torch.manual_seed(config.seed)
         self.team = team or Team()
         self.config = config
         self.plan = plan
         self.total_steps = total_steps
         self.device = plan.device
-        self.model = starting_model(config, class_names).to(self.device)
+        shape = checkpoint.network if checkpoint is not None else None
+        model = starting_model(config, class_names) if shape is None else SidescanTargetDetector(shape)
+        self.model = model.to(self.device)
         if plan.memory_format is torch.channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.average = AveragedModel(self.model, config.ema_decay)
@@ -73,6 +85,8 @@ class Session:
         network = self.team.network(self.model, self.device)
         self._unsynced = getattr(network, "no_sync", nullcontext)
         self._forward: Callable[[Tensor], RawOutput] = torch.compile(network) if plan.compile else network
+        if checkpoint is not None:
+            self._go_on(checkpoint)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step on one batch; the loss and its parts as floats.
@@ -164,7 +178,8 @@ class Session:
     def write_checkpoint(self, stream: BinaryIO) -> None:
         """Everything a resumed run needs to go on as if it had never stopped."""
         state: dict[str, Any] = {
-            "version": CHECKPOINT_VERSION,
+            "version": VERSION,
+            "network": asdict(self.model.config),
             "position": asdict(self.position),
             "micro": self.micro.micro,
             "model": self.model.state_dict(),
@@ -175,25 +190,17 @@ class Session:
         }
         torch.save(state, stream)
 
-    def read_checkpoint(self, stream: BinaryIO, name: str) -> None:
-        """Continue from a checkpoint of the same configuration.
-
-        Raises:
-            RunError: another version, or weights of another network.
-        """
-        state = torch.load(stream, map_location=self.device, weights_only=True)
-        if state.get("version") != CHECKPOINT_VERSION:
-            raise RunError(
-                f"{name} has version {state.get('version')}, this program reads {CHECKPOINT_VERSION}; "
-                "continue it with the sonarstack that wrote it, or start a new --run"
-            )
+    def _go_on(self, checkpoint: Checkpoint) -> None:
+        state = checkpoint.state
         try:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.scaler.load_state_dict(state["scaler"])
         except (KeyError, RuntimeError, ValueError) as error:
-            raise RunError(f"{name} belongs to another network or recipe; start a new --run") from error
+            raise RunError(
+                f"{checkpoint.name} belongs to another network or recipe; start a new --run"
+            ) from error
         restore_random_states(state["random"], self.device)
         self.position = Position(**state["position"])
         whole = not self.position.errors["out_of_memory"]
@@ -209,10 +216,7 @@ def starting_model(config: TrainConfig, class_names: tuple[str, ...]) -> Sidesca
     """
     if config.start_from is None:
         return SidescanTargetDetector(DetectorConfig(class_names=class_names))
-    path = SHIPPED if config.start_from == "shipped" else Path(config.start_from)
-    if config.start_from == "shipped" and not path.exists():
-        raise ModelError(f"the shipped weights are missing ({path}); install again, or use --recipe baseline")
-    old, _ = read_model(path)
+    old, _ = read_model(model_path(config.start_from, "torch"))
     model = SidescanTargetDetector(replace(old.config, class_names=class_names))
     weights = old.state_dict()
     answer = "class_head.2"

@@ -26,7 +26,9 @@ def train(
     ] = None,
     size_px: Annotated[int | None, typer.Option(help="Side of a tile, a multiple of 32.")] = None,
     val_fraction: Annotated[float | None, typer.Option(help="Part of the tiles kept for validation.")] = None,
-    start_from: Annotated[str | None, typer.Option(help="Model file to start from, or shipped.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Model file or run to start from, or shipped.")
+    ] = None,
     dtype: Annotated[
         str | None, typer.Option(help="float32, bfloat16 or float16 instead of the plan's.")
     ] = None,

@@ -8,7 +8,7 @@ import numpy as np
 from app.dataset.formats.yolo_writer import NamedTile, write_named_tiles
 from app.device.choice import choose_device
 from app.device.plan import DevicePlan, plan_device
-from app.telemetry.progress import Silent
+from app.telemetry.progress import Progress, Silent
 from app.training.job import prepare_job
 from app.training.limits import Limits
 from app.training.loop import TrainJob
@@ -52,6 +52,16 @@ def tiny_config(**values: object) -> TrainConfig:
     return replace(smoke(), **given)  # type: ignore[arg-type]
 
 
+class Notes(Silent):
+    """Keeps what people are told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def tiny_job(
     data: Path,
     run: Path,
@@ -59,6 +69,7 @@ def tiny_job(
     config: TrainConfig | None = None,
     limits: Limits | None = None,
     resume: bool = True,
+    progress: Progress | None = None,
 ) -> TrainJob:
     """A job on `data`, begun or taken up in `run`."""
     return prepare_job(
@@ -69,5 +80,5 @@ def tiny_job(
         limits=limits or Limits(),
         resume=resume,
         skip_bad=False,
-        progress=Silent(),
+        progress=progress or Silent(),
     )

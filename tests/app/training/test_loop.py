@@ -16,12 +16,14 @@ import torch
 
 from app.dataset.cache import PixelCache
 from app.dataset.tile_batches import TileBatches
-from app.detector.model_file import read_model
+from app.detector.model_file import ModelCard, read_model, write_model
+from app.detector.network import DetectorConfig, SidescanTargetDetector
 from app.device.batch_size import MicroBatch
 from app.device.shared_bytes import CAN_SHARE
 from app.errors import DatasetError, RunError
 from app.exit_codes import ExitCode
 from app.telemetry.progress import Silent
+from app.training.checkpoint import Checkpoint
 from app.training.finish import finish_run
 from app.training.job import finished
 from app.training.limits import Limits
@@ -29,7 +31,7 @@ from app.training.loop import train
 from app.training.manifest import verify_manifest
 from app.training.run_folder import RunFolder
 from app.training.session import Session
-from tests.app.training.made_run import tiny_config, tiny_job, write_squares
+from tests.app.training.made_run import Notes, cpu_plan, tiny_config, tiny_job, write_squares
 
 
 @pytest.fixture
@@ -86,6 +88,54 @@ def test_resumed_run_ends_with_the_same_weights(data: Path, tmp_path: Path, imag
     assert second.code is ExitCode.DONE
     whole, cut = final_weights(tmp_path / "whole"), final_weights(tmp_path / "cut")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_a_run_goes_on_without_the_model_it_started_from(data: Path, tmp_path: Path) -> None:
+    """On another machine, and where the program's own networks have another shape by now."""
+    start = tmp_path / "start.pt"
+    shape = DetectorConfig(class_names=("target",), widths=(8, 16, 16, 16), neck_width=16)
+    with start.open("wb") as stream:
+        write_model(stream, SidescanTargetDetector(shape), ModelCard(name="start"))
+    config = tiny_config(epochs=3, start_from=str(start))
+    train(tiny_job(data, tmp_path / "whole", config=config), Silent())
+    train(tiny_job(data, tmp_path / "cut", config=config), StopAfter(22))
+    start.unlink()
+    assert train(tiny_job(data, tmp_path / "cut", config=config), Silent()).code is ExitCode.DONE
+    whole, cut = final_weights(tmp_path / "whole"), final_weights(tmp_path / "cut")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_a_checkpoint_of_before_tells_no_shape_and_is_read_still(data: Path, tmp_path: Path) -> None:
+    train(tiny_job(data, tmp_path / "run"), StopAfter(22))
+    newest = RunFolder(tmp_path / "run").newest_checkpoint()
+    assert newest is not None
+    state = torch.load(newest, weights_only=True)
+    del state["network"]
+    for version, works in ((1, True), (3, False)):
+        torch.save(state | {"version": version}, newest)
+        if works:
+            assert Checkpoint.read(newest.read_bytes(), newest.name, torch.device("cpu")).network is None
+            assert Session(
+                tiny_config(),
+                ("target",),
+                cpu_plan(),
+                total_steps=9,
+                checkpoint=Checkpoint.read(newest.read_bytes(), newest.name, torch.device("cpu")),
+            ).position.step
+        else:
+            with pytest.raises(RunError, match="version 3, this program reads 1 and 2"):
+                Checkpoint.read(newest.read_bytes(), newest.name, torch.device("cpu"))
+
+
+def test_what_a_run_keeps_is_said(data: Path, tmp_path: Path) -> None:
+    train(tiny_job(data, tmp_path / "run"), StopAfter(4))
+    notes = Notes()
+    job = tiny_job(data, tmp_path / "run", config=tiny_config(epochs=9, batch_size=8), progress=notes)
+    assert (job.config.epochs, job.config.batch_size) == (2, 4)
+    (note,) = notes.notes
+    assert "begun with epochs 2, not 9, batch_size 4, not 8: going on with that" in note
+    tiny_job(data, tmp_path / "run", progress=notes)
+    assert len(notes.notes) == 1
 
 
 def test_batch_size_is_read_from_the_run(data: Path, tmp_path: Path) -> None:
@@ -215,10 +265,11 @@ def test_killed_process_loses_at_most_a_checkpoint(data: Path, tmp_path: Path) -
     assert RunFolder(run).newest_checkpoint() != newest
 
 
-def test_trained_model_can_be_started_from(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["one/model/best.pt", "one"])
+def test_trained_model_can_be_started_from(data: Path, tmp_path: Path, named: str) -> None:
     job = tiny_job(data, tmp_path / "one")
     train(job, Silent())
-    config = tiny_config(start_from=str(job.run.best_model))
+    config = tiny_config(start_from=str(tmp_path / named))
     session = Session(config, ("ship", "target"), job.plan, total_steps=10)
     old, _ = read_model(job.run.best_model)
     assert torch.equal(session.model.class_head[2].weight[1], old.class_head[2].weight[0])

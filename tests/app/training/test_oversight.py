@@ -18,7 +18,7 @@ from app.training.loop import train
 from app.training.manifest import verify_manifest
 from app.training.run_folder import RunFolder
 from tests.app.telemetry.hook import TOKEN, Hooked, hook
-from tests.app.training.made_run import tiny_config, tiny_job, write_squares
+from tests.app.training.made_run import Notes, tiny_config, tiny_job, write_squares
 from tests.app.training.test_loop import StopAfter, final_weights
 
 __all__ = ["hook"]
@@ -39,16 +39,6 @@ class Gpu:
         if self._percent is None:
             raise RuntimeError("the driver is gone")
         return (GpuUse(percent=self._percent, memory_percent=20.0),)
-
-
-class Notes(Silent):
-    """Keeps what was noted."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_step_lines_tell_the_use_of_the_gpu(data: Path, tmp_path: Path) -> None:

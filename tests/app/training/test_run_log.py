@@ -25,7 +25,7 @@ from tests.app.azure import Services
 from tests.app.seal.made_sealed import new_key, seal_folder
 from tests.app.telemetry.hook import TOKEN
 from tests.app.telemetry.logs.test_shipper import Cloud
-from tests.app.training.made_run import tiny_config, write_squares
+from tests.app.training.made_run import Notes, tiny_config, write_squares
 
 __all__ = ["aws"]
 
@@ -36,16 +36,6 @@ def settings_of(tmp_path: Path, **variables: str) -> Settings:
     write_squares(tmp_path / "data")
     told = {f"SONARSTACK_{name}": value for name, value in variables.items()}
     return load_settings(variables=told, overrides={"data": str(tmp_path / "data")}).settings
-
-
-class Notes(Silent):
-    """Keeps what people are told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def trained(settings: Settings, tmp_path: Path, progress: Progress | None = None) -> list[dict[str, Any]]:
