@@ -10,7 +10,14 @@ from app.storage import write_json
 from benchmarks.accuracy_folds import make_folds
 from benchmarks.accuracy_run import Run, read_run, train_run
 from benchmarks.accuracy_scores import score_run
-from benchmarks.accuracy_table import Scored, headlines, machine_lines, reading_rows, variant_rows
+from benchmarks.accuracy_table import (
+    Scored,
+    headlines,
+    machine_lines,
+    overlap_rows,
+    reading_rows,
+    variant_rows,
+)
 from benchmarks.accuracy_variants import VARIANTS, variant
 
 
@@ -66,7 +73,15 @@ def main() -> None:
                 done = read_run(run)
                 told.append(done)
                 scored[run] = score_run(run, done["averages"], tiles.subset(split.val), plan)
-    for line in (*machine_lines(told), "", *variant_rows(scored), "", *reading_rows(scored)):
+    for line in (
+        *machine_lines(told),
+        "",
+        *variant_rows(scored),
+        "",
+        *overlap_rows(scored),
+        "",
+        *reading_rows(scored),
+    ):
         print(line)
     if options.json is not None:
         write_json(

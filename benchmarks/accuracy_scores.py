@@ -20,6 +20,7 @@ from app.detector.flips import Flip, FlipAveraged
 from app.detector.nms import select, vote
 from app.detector.torch_runtime import TorchRuntime
 from app.device.plan import DevicePlan
+from app.evaluation.average_precision import ApTable
 from app.evaluation.evaluate import MIN_SCORE
 from app.evaluation.matching import best_threshold, match_all
 from app.evaluation.score import score_detections
@@ -30,6 +31,8 @@ Floats = NDArray[np.float32]
 Select = Callable[[Floats, Floats], Detections]
 BASE_AVERAGE, BASE_READING = "ema0.998", "as it is"
 CHUNK = 16
+OVERLAPS = (0.1, 0.3, 0.5, 0.75)
+"""IoU at which a box counts as found: from a target that was found at all to one whose extent agrees."""
 
 
 def _voted(boxes_N4: Floats, scores_NC: Floats) -> Detections:
@@ -123,9 +126,11 @@ def _figures(truth: TileSet, found: list[Detections]) -> dict[str, Any]:
     scores = score_detections(truth, found)
     matches = match_all(truth, found)
     loud = matches.scores >= 0.05
+    by_iou = ApTable(truth, found, sizes_px={}, ious=OVERLAPS)
     return {
         "ap50": scores.ap50,
         "ap50_95": scores.ap50_95,
+        "ap_by_iou": [by_iou.mean(ious=slice(n, n + 1)) for n in range(len(OVERLAPS))],
         "best_threshold": best_threshold(matches),
         "scores": [round(float(s), 4) for s in matches.scores[loud]],
         "hits": [int(h) for h in matches.hits[loud]],

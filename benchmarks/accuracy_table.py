@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy_run import Run
-from benchmarks.accuracy_scores import BASE_AVERAGE, BASE_READING
+from benchmarks.accuracy_scores import BASE_AVERAGE, BASE_READING, OVERLAPS
 
 BASE = f"{BASE_AVERAGE}/{BASE_READING}"
 Scored = dict[Run, dict[str, Any]]
@@ -65,6 +65,20 @@ def reading_rows(scored: Scored) -> list[str]:
                 values = _columns(scored, name, figure)
                 cells.append(spread([v - u for v, u in zip(values, usual, strict=True)], signed=True))
         rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def overlap_rows(scored: Scored) -> list[str]:
+    """A row for each variant and length: what is lost to the extent of the boxes and not to the finding."""
+    rows = [
+        f"| variant | epochs | {' | '.join(f'AP at IoU {iou}' for iou in OVERLAPS)} |",
+        "| --- | --- " + "| --- " * len(OVERLAPS) + "|",
+    ]
+    for (name, epochs), runs in sorted(_groups(scored).items()):
+        figures = [s[BASE]["ap_by_iou"] for s in runs.values() if "ap_by_iou" in s[BASE]]
+        if figures:
+            cells = [spread(column) for column in zip(*figures, strict=True)]
+            rows.append(f"| {name} | {epochs} | {' | '.join(cells)} |")
     return rows
 
 

@@ -24,9 +24,11 @@ class ApTable:
         *,
         sizes_px: Mapping[str, tuple[float, float]],
         counted: Sequence[Bools] | None = None,
+        ious: Sequence[float] | None = None,
     ) -> None:
         """
         Args:
+            ious: IoU thresholds; COCO's ten from .5 to .95 if None.
             sizes_px: bounds of the square root of a box's area, by name.
             counted: for each tile which of its boxes count; what finds another one is neither hit nor alarm.
                 All if None.
@@ -34,7 +36,7 @@ class ApTable:
         self._table: NDArray[np.float64] | None = None
         found = _found_rows(detections)
         if found and any(len(t.labels) for t in truth.tiles):  # the library cannot do without either
-            self._table = _coco_precision(_truth_dict(truth, counted), found, sizes_px)
+            self._table = _coco_precision(_truth_dict(truth, counted), found, sizes_px, ious)
 
     def mean(self, *, ious: slice = slice(None), label: int | None = None, size: int = 0) -> float:
         """Average precision over IoU thresholds and classes; 0 where there is none.
@@ -51,7 +53,10 @@ class ApTable:
 
 
 def _coco_precision(
-    truth: dict[str, Any], found: list[dict[str, Any]], sizes_px: Mapping[str, tuple[float, float]]
+    truth: dict[str, Any],
+    found: list[dict[str, Any]],
+    sizes_px: Mapping[str, tuple[float, float]],
+    ious: Sequence[float] | None,
 ) -> NDArray[np.float64]:
     from faster_coco_eval import COCO, COCOeval_faster
 
@@ -59,6 +64,8 @@ def _coco_precision(
     evaluation = COCOeval_faster(reference, reference.loadRes(found), "bbox", print_function=_quiet)
     evaluation.params.areaRng = [[0.0, 1e10], *([low**2, high**2] for low, high in sizes_px.values())]
     evaluation.params.areaRngLbl = ["all", *sizes_px]
+    if ious is not None:
+        evaluation.params.iouThrs = np.asarray(ious)
     evaluation.params.maxDets = [MOST_PER_TILE]
     evaluation.evaluate()
     evaluation.accumulate()
