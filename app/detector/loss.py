@@ -138,6 +138,8 @@ def detection_loss(
     Class loss is divided by the number of boxes, box losses by the sum of the cells' weights.
 
     Args:
+        boxes_xyxy_px, labels: best on the CPU, wherever the logits are: targets are many small steps, some of which
+            depend on values, and a GPU would be waited for at each. What comes of them moves in a few pieces.
         across: where this is a part of a batch, adds both up over all parts; the parts' losses then add up too.
     """
     class_logits = class_logits_BChw.float().flatten(2)
@@ -151,25 +153,30 @@ def detection_loss(
         )
         for box, label in zip(boxes_xyxy_px, labels, strict=True)
     ]
+    device = class_logits.device
+    owner = torch.stack([t.box_of_cell_N for t in per_image])
+    weights = torch.stack([t.weight_N for t in per_image])
     count: float | Tensor = max(sum(len(b) for b in boxes_xyxy_px), 1)
-    total_weight = torch.stack([t.weight_N for t in per_image]).sum()
+    total_weight = weights.sum().to(device, non_blocking=True)
     if across is not None:
         boxes_here = total_weight.new_tensor(float(sum(len(b) for b in boxes_xyxy_px)))
         count, total_weight = across(torch.stack((boxes_here, total_weight))).unbind()
         count = count.clamp(min=1)
-    heat = torch.stack([t.heat_CN for t in per_image])
+    heat = torch.stack([t.heat_CN for t in per_image]).to(device, non_blocking=True)
     class_loss = focal_loss(class_logits, heat) / count * config.class_weight
 
-    owner = torch.stack([t.box_of_cell_N for t in per_image])
     image_index, cell_index = torch.nonzero(owner >= 0, as_tuple=True)
     if len(image_index) == 0:
         nothing = box_logits.sum() * 0
         return LossParts(class_loss + nothing, class_loss, nothing, nothing)
-    weight = torch.stack([t.weight_N for t in per_image])[image_index, cell_index]
     offsets = torch.tensor([0, *[len(b) for b in boxes_xyxy_px]], device=owner.device).cumsum(0)
     targets = torch.cat(list(boxes_xyxy_px))[offsets[image_index] + owner[image_index, cell_index]]
-    logits = box_logits[image_index, cell_index]
     centres = cell_centres(height, width, stride_px, owner.device)[cell_index]
+    weight, targets, centres, image_index, cell_index = (
+        t.to(device, non_blocking=True)
+        for t in (weights[image_index, cell_index], targets, centres, image_index, cell_index)
+    )
+    logits = box_logits[image_index, cell_index]
     true_distances = torch.cat((centres - targets[:, :2], targets[:, 2:] - centres), 1) / stride_px
     distances = expected_distances(logits) * stride_px
     boxes = torch.cat((centres - distances[:, :2], centres + distances[:, 2:]), 1)

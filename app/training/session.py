@@ -129,8 +129,8 @@ class Session:
         for start in range(0, count, self.micro.micro):
             part = slice(start, start + self.micro.micro)
             images = self._to_device(batch.images_B1HW[part])
-            boxes = [torch.from_numpy(b).to(self.device) for b in batch.boxes[part]]
-            labels = [torch.from_numpy(x).to(self.device) for x in batch.labels[part]]
+            boxes = [torch.from_numpy(b) for b in batch.boxes[part]]
+            labels = [torch.from_numpy(x) for x in batch.labels[part]]
             with nullcontext() if part.stop >= count else self._unsynced():
                 with torch.autocast(self.device.type, dtype=self.plan.dtype, enabled=self.plan.autocast):
                     raw = self._forward(images)
@@ -138,8 +138,9 @@ class Session:
                 share = len(boxes) / count
                 # Gradients are averaged over processes, whose losses add up.
                 torch.autograd.backward(self.scaler.scale(parts["loss"] * (share * self.team.size)))
-            for name in sums:
-                sums[name] += float(parts[name].detach()) * share
+            # The one wait for the device.
+            told = torch.stack([parts[name].detach() for name in sums]).tolist()
+            sums = {name: sums[name] + value * share for name, value in zip(sums, told, strict=True)}
         return self.team.totals(sums)
 
     def _to_device(self, images: Any) -> Tensor:
