@@ -149,6 +149,11 @@ class Mirror:
             f"cannot mirror to {self._address}: {_one_line(error)}; check the address and the rights"
         )
 
+    def _unread(self, error: Exception) -> OutputError:
+        return OutputError(
+            f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
+        )
+
     def names(self) -> tuple[str, ...]:
         """Files that lie at the address, as paths relative to the folder; none if nothing was ever mirrored.
 
@@ -158,9 +163,24 @@ class Mirror:
         try:
             return tuple(self._index().get("files", {}))
         except Exception as error:
+            raise self._unread(error) from error
+
+    def refuse_another(self) -> None:
+        """Before what lies in the folder is replaced by what lies at the address.
+
+        Raises:
+            OutputError: the address cannot be read, or holds the copy of another folder.
+        """
+        mine = self._local / OWNER
+        try:
+            owner = self._index().get("owner")
+        except Exception as error:
+            raise self._unread(error) from error
+        if owner is not None and (not mine.is_file() or mine.read_text().strip() != owner):
             raise OutputError(
-                f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
-            ) from error
+                f"{self._address} holds another run than {self._local}; resume that one in a new folder, or give "
+                "another address"
+            )
 
     def read(self, name: str) -> bytes | None:
         """One small file at the address, as it lies there; None if there is none.
@@ -172,9 +192,7 @@ class Mirror:
             path = f"{self._root}/{name}"
             return bytes(self._far.cat_file(path)) if self._far.exists(path) else None
         except Exception as error:
-            raise OutputError(
-                f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
-            ) from error
+            raise self._unread(error) from error
 
     def pull(self) -> tuple[str, ...]:
         """Bring home every file that differs here, verified.
@@ -191,9 +209,7 @@ class Mirror:
         except OutputError:
             raise
         except Exception as error:
-            raise OutputError(
-                f"cannot read {self._address}: {_one_line(error)}; check the address and the rights"
-            ) from error
+            raise self._unread(error) from error
         if index:
             write_text(self._local / OWNER, f"{index['owner']}\n")
         return tuple(p for p in problems if p is not None)
@@ -207,6 +223,8 @@ class Mirror:
         try:
             data: bytes = self._far.cat_file(f"{self._root}/{name}")
         except FileNotFoundError:
+            if NOT_THERE in digests:  # it was on its way when a push was cut
+                return None
             return f"{self._address}/{name} is missing"
         if hashlib.sha256(data).hexdigest() not in digests:
             return f"{self._address}/{name} is damaged: its checksum differs"

@@ -6,31 +6,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from app.dataset.images import read_grey
 from app.dataset.tiles import TileSet
+from app.device.host_memory import host_free_bytes
 from app.device.shared_bytes import CAN_SHARE, SharedBytes
 from app.errors import DatasetError
 from app.storage import output_error
 
 MEMORY_SHARE = 0.4
-"""Of the memory that is free when the cache is made; the rest is for training."""
+"""Of the memory that is free when the caches of a machine are made; the rest is for training."""
 
 
 class PixelCache:
     """Grey pixels of every tile of a set; decoded at the first use, from any thread.
 
-    Where `shared_bytes.CAN_SHARE`, processes that it is handed to at their start share its pixels.
+    Where `shared_bytes.CAN_SHARE`, processes that it is sent to share its pixels.
     """
 
-    def __init__(self, tiles: TileSet, *, limit_bytes: int | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, tiles: TileSet, *, limit_bytes: int | None = None, folder: Path | None = None, sharers: int = 1
+    ) -> None:
         """Reserve the room.
 
         Args:
             limit_bytes: sets larger than this go to a memory-mapped file; None for a share of the free memory.
             folder: where that file lies; the system's temporary folder if None. It goes with this object.
+            sharers: processes on this machine that make a cache each.
 
         Raises:
             OutputError: the file cannot be made, or the disk has no room for it.
@@ -40,7 +43,7 @@ class PixelCache:
         self._offsets = np.concatenate(([0], np.cumsum(sizes)))
         total = int(self._offsets[-1])
         if limit_bytes is None:
-            limit_bytes = int(psutil.virtual_memory().available * MEMORY_SHARE)
+            limit_bytes = int(host_free_bytes() * MEMORY_SHARE / sharers)
         self.in_memory = total <= limit_bytes
         room = max(1, total + len(sizes))
         if not self.in_memory:
@@ -48,6 +51,11 @@ class PixelCache:
         else:
             self._room = SharedBytes.in_memory(room) if CAN_SHARE else np.zeros(room, dtype=np.uint8)
         self._divide()
+
+    @property
+    def shared(self) -> tuple[SharedBytes, ...]:
+        """The pixels, where processes can share them."""
+        return (self._room,) if isinstance(self._room, SharedBytes) else ()
 
     def _divide(self) -> None:
         room = self._room.array if isinstance(self._room, SharedBytes) else self._room

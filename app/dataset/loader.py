@@ -6,16 +6,13 @@ a run was interrupted.
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from app.dataset.tile_batches import Batch, TileBatches
-from app.dataset.tile_processes import TileProcesses
+from app.dataset.tile_processes import LostWorkerError, TileProcesses
 
 BATCHES_AHEAD = 4
 """For each worker."""
-T = TypeVar("T")
 
 
 class TileLoader:
@@ -36,8 +33,9 @@ class TileLoader:
             note: is told when they died and threads go on in their place.
         """
         self._batches, self._workers, self._note = batches, max(1, workers), note
-        self._ahead = BATCHES_AHEAD * self._workers
-        self._processes = TileProcesses(batches, self._workers, places=self._ahead) if processes else None
+        self._processes = (
+            TileProcesses(batches, self._workers, batches_ahead=BATCHES_AHEAD) if processes else None
+        )
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -51,23 +49,15 @@ class TileLoader:
         """
         if self._processes is not None:
             try:
-                for batch in self._in_order(self._processes.submit, epoch, range(start_batch, len(self))):
-                    yield self._processes.take(batch)
+                for batch in self._processes.batches(epoch, range(start_batch, len(self))):
+                    yield batch
                     start_batch += 1
-            except BrokenProcessPool:
-                self._note(
-                    "a process that prepares tiles was killed, as a system short of memory does: going on with "
-                    "threads, which may be slower"
-                )
-                self.close()
+            except LostWorkerError as error:
+                self._note(f"{error}: going on with threads, which may be slower")
+                self._processes = None
             else:
                 return
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="tiles") as pool:
-
-            def submit(epoch: int, number: int) -> Future[Batch]:
-                return pool.submit(self._batches.batch, epoch, number)
-
-            yield from self._in_order(submit, epoch, range(start_batch, len(self)))
+        yield from self._by_threads(epoch, range(start_batch, len(self)))
 
     def close(self) -> None:
         """End the processes; threads prepare what is asked for later."""
@@ -75,18 +65,16 @@ class TileLoader:
             self._processes.close()
             self._processes = None
 
-    def _in_order(
-        self, submit: Callable[[int, int], Future[T]], epoch: int, numbers: Iterable[int]
-    ) -> Generator[T]:
-        waiting: deque[Future[T]] = deque()
-        try:
-            for number in numbers:
-                waiting.append(submit(epoch, number))
-                if len(waiting) >= self._ahead:
+    def _by_threads(self, epoch: int, numbers: Iterable[int]) -> Generator[Batch]:
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="tiles") as pool:
+            try:
+                for number in numbers:
+                    waiting.append(pool.submit(self._batches.batch, epoch, number))
+                    if len(waiting) >= BATCHES_AHEAD * self._workers:
+                        yield waiting.popleft().result()
+                while waiting:
                     yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-            wait(waiting)  # Those in hand: what they write to must not be given to others before.
+            finally:
+                for future in waiting:
+                    future.cancel()

@@ -11,6 +11,7 @@ from app.dataset.cache import PixelCache
 from app.dataset.copy_paste import paste
 from app.dataset.letterbox import letterbox
 from app.dataset.tiles import TileSet
+from app.device.shared_bytes import SharedBytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +64,11 @@ class TileBatches:
     def largest_shape(self) -> tuple[int, int, int, int]:
         """(B, 1, H, W) of the images of a full batch."""
         return self._batch_size // self._parts, 1, self._size_px, self._size_px
+
+    @property
+    def shared(self) -> tuple[SharedBytes, ...]:
+        """What a process needs the descriptors of, to be sent this object."""
+        return self._cache.shared
 
     def batch(self, epoch: int, number: int, into: NDArray[np.uint8] | None = None) -> Batch:
         """One batch, from any thread or process.

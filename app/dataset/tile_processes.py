@@ -1,96 +1,153 @@
 """Processes that prepare batches, for devices faster than one core can feed.
 
 Threads of one Python share its lock: two of them prepare hardly more than one does (measured at 640 px: 550 to 700
-images/s against 470 to 645), two processes twice as much. They come from multiprocessing's fork server, a fresh
-Python that holds neither torch nor a GPU's driver, so that none of them can keep a GPU's memory after its parent's
-death.
+images/s against 470 to 645), two processes twice as much. Each is a fresh Python with two pipes of its own. It holds
+neither torch nor a GPU's driver, does not run the caller's script again as multiprocessing's do, and ends when its
+orders do, however its parent ended.
 """
 
-import multiprocessing
 import os
-import signal
-import threading
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+import pickle
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Generator, Iterable
+from contextlib import suppress
 from math import prod
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO
 
 from app.dataset.tile_batches import Batch, TileBatches
-from app.device.freed_memory import keep_freed_memory
+from app.dataset.tile_worker import Order, Task
 from app.device.shared_bytes import SharedBytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """A batch whose images lie in one of the shared places."""
-
-    place: int
-    boxes: list[NDArray[np.float32]]
-    labels: list[NDArray[np.int64]]
+class LostWorkerError(Exception):
+    """A process could not be started or has died; the text says which of it."""
 
 
 class TileProcesses:
     """They start with the first batch that is asked for and stay until they are closed."""
 
-    def __init__(self, batches: TileBatches, count: int, *, places: int) -> None:
+    def __init__(self, batches: TileBatches, count: int, *, batches_ahead: int) -> None:
         """
         Args:
-            places: so many batches may be asked for and not yet taken.
+            batches_ahead: of each process.
         """
-        self._shape = (places, *batches.largest_shape)
-        shared = SharedBytes.in_memory(prod(self._shape))
-        self._images = shared.array.reshape(self._shape)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        self._pool = ProcessPoolExecutor(
-            count, mp_context=context, initializer=_begin, initargs=(batches, shared, self._shape)
-        )
+        self._batches, self._count = batches, count
+        self._shape = (count * batches_ahead, *batches.largest_shape)
+        self._shared = SharedBytes.in_memory(prod(self._shape))
+        self._images = self._shared.array.reshape(self._shape)
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._lost: LostWorkerError | None = None
 
-    def submit(self, epoch: int, number: int) -> Future[Prepared]:
-        """Have a batch prepared; batch `number` lies where the one `places` before it lay.
+    def batches(self, epoch: int, numbers: Iterable[int]) -> Generator[Batch]:
+        """Batches that follow one another, in memory of their own.
 
         Raises:
-            BrokenProcessPool: one of the processes has died; the future's result raises it too.
+            LostWorkerError: see there; what was not yielded has to be prepared by others.
+            DatasetError: a file vanished during the run.
         """
-        return self._pool.submit(_prepare, epoch, number, number % self._shape[0])
-
-    def take(self, prepared: Prepared) -> Batch:
-        """The batch in memory of its own; its place is free again."""
-        images = self._images[prepared.place, : len(prepared.boxes)].copy()
-        return Batch(images_B1HW=images, boxes=prepared.boxes, labels=prepared.labels)
+        waiting: deque[int] = deque()
+        try:
+            self._start()
+            for number in numbers:
+                self._ask(epoch, number)
+                waiting.append(number)
+                if len(waiting) == len(self._images):
+                    yield self._take(waiting.popleft())
+            while waiting:
+                yield self._take(waiting.popleft())
+        finally:
+            self._finish(waiting)
 
     def close(self) -> None:
-        """End the processes, waiting for what they have in hand."""
-        self._pool.shutdown(cancel_futures=True)
+        """End the processes at once."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            for stream in (worker.stdin, worker.stdout):
+                with suppress(BrokenPipeError):  # of an order that did not reach it
+                    _open(stream).close()
+            worker.wait()
+        self._workers = []
+
+    def _start(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+        if self._workers:
+            return
+        descriptors = [shared.descriptor for shared in (self._shared, *self._batches.shared)]
+        try:
+            for _ in range(self._count):
+                self._workers.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", "app.dataset.tile_worker"],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        pass_fds=descriptors,
+                        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                    )
+                )
+        except OSError as error:
+            self.close()
+            raise LostWorkerError(f"no process can be started ({error.strerror})") from error
+        task: Task = (self._batches, self._shared, self._shape)
+        content = pickle.dumps(task)
+        for worker in self._workers:
+            self._send(worker, content)
+
+    def _ask(self, epoch: int, number: int) -> None:
+        order: Order = (epoch, number, number % len(self._images))
+        self._send(self._worker(number), pickle.dumps(order))
+
+    def _take(self, number: int) -> Batch:
+        """The batch that was asked for longest ago of its process; its place is free again."""
+        try:
+            answer = pickle.load(_open(self._worker(number).stdout))  # noqa: S301  # from a process of our own
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise self._ended(self._worker(number)) from error
+        if isinstance(answer, Exception):
+            raise answer
+        boxes, labels = answer
+        images = self._images[number % len(self._images), : len(boxes)].copy()
+        return Batch(images_B1HW=images, boxes=boxes, labels=labels)
+
+    def _finish(self, waiting: Iterable[int]) -> None:
+        """Wait for what nobody will take: its places must not be given to others before."""
+        for number in waiting if self._workers else ():
+            try:
+                self._take(number)
+            except LostWorkerError as error:
+                self._lost = error  # told when the next batch is asked for
+                return
+            except Exception:  # noqa: BLE001, S112  # of a batch that nobody asks for any more
+                continue
+
+    def _worker(self, number: int) -> "subprocess.Popen[bytes]":
+        return self._workers[number % self._count]
+
+    def _send(self, worker: "subprocess.Popen[bytes]", what: bytes) -> None:
+        try:
+            stream = _open(worker.stdin)
+            stream.write(what)
+            stream.flush()
+        except OSError as error:
+            raise self._ended(worker) from error
+
+    def _ended(self, worker: "subprocess.Popen[bytes]") -> LostWorkerError:
+        try:
+            code = worker.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = 0  # it has closed its pipes and lives on
+        self.close()
+        how = (
+            f"was killed by signal {-code}, as where memory is short"
+            if code < 0
+            else f"ended with code {code}"
+        )
+        return LostWorkerError(f"a process that prepares tiles {how}")
 
 
-_batches: TileBatches
-_images: NDArray[np.uint8]
-
-
-def _begin(batches: TileBatches, shared: SharedBytes, shape: tuple[int, ...]) -> None:
-    """What a new process does first."""
-    global _batches, _images
-    _batches, _images = batches, shared.array.reshape(shape)
-    # A terminal sends Ctrl-C to all of them, a host its signal too: the loop decides when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-    keep_freed_memory()
-
-
-def _end_with_parent() -> None:
-    """A parent that is killed cannot close its pool, and its children would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _prepare(epoch: int, number: int, place: int) -> Prepared:
-    batch = _batches.batch(epoch, number, _images[place])
-    return Prepared(place=place, boxes=batch.boxes, labels=batch.labels)
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream

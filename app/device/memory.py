@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from threading import Event, Thread
 
 import psutil
 import torch
 
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-"""Where Linux (cgroup v2) says how much a container may use."""
+from app.device.host_memory import host_limit_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,13 +104,3 @@ def peak_memory(device: torch.device) -> Iterator[Peak]:
         over.set()
         watcher.join()
         peak.bytes = max(peak.bytes, now())
-
-
-def host_limit_bytes(cgroup_limit: Path = CGROUP_LIMIT) -> int:
-    """Memory this process may use: the machine's, or the container's where that is less."""
-    total = int(psutil.virtual_memory().total)
-    try:
-        text = cgroup_limit.read_text().strip()
-    except OSError:  # no cgroup v2: macOS, Windows, old kernels
-        return total
-    return min(total, int(text)) if text.isdecimal() else total

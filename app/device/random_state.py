@@ -5,23 +5,23 @@ from torch import Tensor
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """States of the generators that training may draw from; `host` always, `device` where it has its own."""
+    """States of the generators that training may draw from: `host` always, the device's by its kind if it has one."""
     states = {"host": torch.get_rng_state()}
     if device.type == "cuda":
-        states["device"] = torch.cuda.get_rng_state(device)
+        states["cuda"] = torch.cuda.get_rng_state(device)
     elif device.type == "mps":
-        states["device"] = torch.mps.get_rng_state()
+        states["mps"] = torch.mps.get_rng_state()
     elif device.type == "xpu":
-        states["device"] = torch.xpu.get_rng_state(device)
+        states["xpu"] = torch.xpu.get_rng_state(device)
     return states
 
 
 def restore_random_states(states: dict[str, Tensor], device: torch.device) -> None:
     """Set what `random_states` gave; a state of another kind of device is left alone."""
     torch.set_rng_state(states["host"].cpu())
-    if "device" not in states:
+    if device.type not in states:
         return
-    state = states["device"].cpu()
+    state = states[device.type].cpu()
     if device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     elif device.type == "mps":

@@ -6,8 +6,7 @@ multiprocessing's own has names and lies in /dev/shm, of which a container has 6
 import mmap
 import os
 import weakref
-from multiprocessing import reduction
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ CAN_SHARE = hasattr(os, "memfd_create")
 
 
 class SharedBytes:
-    """Some bytes, zero at first. Handed to a process that is being started, they are the same bytes there."""
+    """Some bytes, zero at first. A process that is started with the descriptor and is sent this object has the same."""
 
     def __init__(self, descriptor: int, size: int) -> None:
         """
@@ -25,7 +24,7 @@ class SharedBytes:
             descriptor: of a file of at least `size` bytes; it is closed with this object.
             size: at least 1.
         """
-        self._descriptor, self._size = descriptor, size
+        self.descriptor, self._size = descriptor, size
         weakref.finalize(self, os.close, descriptor)
         self.array: NDArray[np.uint8] = np.frombuffer(mmap.mmap(descriptor, size), dtype=np.uint8)
 
@@ -41,9 +40,5 @@ class SharedBytes:
         """The first bytes of a file, which may be closed and lose its name."""
         return cls(os.dup(stream.fileno()), size)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _received, (reduction.DupFd(self._descriptor), self._size)
-
-
-def _received(descriptor: Any, size: int) -> SharedBytes:
-    return SharedBytes(descriptor.detach(), size)
+    def __reduce__(self) -> tuple[type["SharedBytes"], tuple[int, int]]:
+        return SharedBytes, (self.descriptor, self._size)

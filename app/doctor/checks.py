@@ -89,7 +89,7 @@ def _version(name: str) -> str | None:
 
 def _devices(device: str) -> Iterator[Check]:
     from app.device.choice import choose_device, present_devices
-    from app.device.memory import host_limit_bytes
+    from app.device.host_memory import host_limit_bytes
     from app.device.plan import plan_device
 
     yield Check(name="devices", state=State.OK, detail=", ".join(present_devices()))

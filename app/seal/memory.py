@@ -11,13 +11,13 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import current_thread, main_thread
 
 import psutil
 
-from app.device.memory import CGROUP_LIMIT, host_limit_bytes
+from app.device.host_memory import host_free_bytes
 from app.errors import SealError
 
 PREFIX = "sonarstack-sealed-"
@@ -71,11 +71,7 @@ def memory_mounts() -> tuple[Path, ...]:
 
 def free_bytes(mount: Path) -> int:
     """What can still be put there: files in memory count as memory of whoever writes them."""
-    usage = CGROUP_LIMIT.with_name("memory.current")
-    in_group = host_limit_bytes()
-    with suppress(OSError, ValueError):
-        in_group -= int(usage.read_text())
-    return max(0, min(shutil.disk_usage(mount).free, psutil.virtual_memory().available, in_group))
+    return min(shutil.disk_usage(mount).free, host_free_bytes())
 
 
 def _roomy(needs_bytes: int, mounts: tuple[Path, ...]) -> Path:

@@ -78,6 +78,9 @@ class SealedMirror:
         state = self._state()
         return tuple(state[1].files) if state is not None else ()
 
+    def refuse_another(self) -> None:
+        """See `Mirror.refuse_another`; the folder in memory holds nothing but what came from the place."""
+
     def pull(self) -> tuple[str, ...]:
         """Unseal every file that differs in memory.
 
@@ -212,6 +215,8 @@ class SealedMirror:
             return
         there, here = parse_mark(text.decode(errors="replace"), MARK), read_mark(self.place)
         if here is None or here.generation < there.generation:
+            if here is not None:
+                self._beyond.refuse_another()
             problems = self._beyond.pull()
             if problems:
                 raise OutputError(

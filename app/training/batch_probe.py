@@ -6,7 +6,8 @@ import numpy as np
 
 from app.dataset.tile_batches import Batch
 from app.device.batch_size import MicroBatch, find_batch_size
-from app.device.memory import host_limit_bytes, peak_memory
+from app.device.host_memory import host_limit_bytes
+from app.device.memory import peak_memory
 from app.device.plan import DevicePlan
 from app.training.recipe import TrainConfig
 from app.training.session import Session

@@ -157,7 +157,7 @@ class _Training:
         config, plan, team = self.config, self.job.plan, self.job.team
         batches = TileBatches(
             self.job.tiles,
-            PixelCache(self.job.tiles),
+            PixelCache(self.job.tiles, sharers=team.local_size),
             self.job.split.train,
             size_px=config.size_px,
             batch_size=config.batch_size,
@@ -201,6 +201,9 @@ class _Training:
         self.progress.start("training", self.config.epochs * self.steps_per_epoch * self.config.batch_size)
         self.progress.advance(position.step * self.config.batch_size)
         while position.epoch < self.config.epochs:
+            patience = self.config.patience_epochs
+            if patience is not None and position.epoch - position.best_epoch > patience:
+                return self._end(ExitCode.DONE, f"AP50 has not risen for {patience} epochs")
             asked = self._epoch()
             if asked is not None:
                 return self._end(*asked)
@@ -208,9 +211,6 @@ class _Training:
             last = position.epoch == self.config.epochs
             if last or position.epoch % self.config.evaluate_every == 0:
                 self._evaluate()
-            patience = self.config.patience_epochs
-            if patience is not None and position.epoch - position.best_epoch > patience:
-                return self._end(ExitCode.DONE, f"AP50 has not risen for {patience} epochs")
         return self._end(ExitCode.DONE, "all epochs done")
 
     def _epoch(self) -> tuple[ExitCode, str] | None:

@@ -52,6 +52,8 @@ class TrainRequest:
     workers: int | None = None
     compile: bool | None = None
     deterministic: bool = False
+    started_s: float | None = None
+    """Since when hours and dollars count, by the monotonic clock; None for the call of the training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +110,7 @@ def run_training(
         sealed: where the run is mirrored sealed, instead of the settings' address; see `sealed.run_sealed`.
         team: the processes that train together, each of which calls this; this one alone if None.
     """
-    started_s = time.monotonic()
+    started_s = request.started_s if request.started_s is not None else time.monotonic()
     team = team or Team()
     progress = (progress or Bar("images")) if team.first else Silent()
     request = replace(request, resume=request.resume or team.restarts > 0)
@@ -116,12 +118,11 @@ def run_training(
         return _follow(settings, request, config, team, started_s)
     run = RunFolder(request.run, mirror=sealed or settings.cloud.run_url)
     progress = log = RunLog(settings, run, progress)
-    if team.from_first(request.resume and finished(run), "looks into the run folder"):
-        log.close()
-        return _complete(run)
     limits = _limits(settings, team)
     notifier = Notifier(settings.cloud.notify_url, note=progress.note)
     try:
+        if team.from_first(request.resume and _is_finished(run), "looks into the run folder"):
+            return _complete(run)
         job = replace(
             _job(settings, request, config, limits, run, progress, team),
             notifier=notifier,
@@ -237,6 +238,12 @@ def _follow(
         images_per_s=outcome.images_per_s,
         scores=None,
     )
+
+
+def _is_finished(run: RunFolder) -> bool:
+    """Here, or on another machine whose copy is brought home."""
+    run.restore()
+    return finished(run)
 
 
 def _complete(run: RunFolder) -> TrainResult:

@@ -39,6 +39,9 @@ class RunFolder:
         self._writing = Lock()
         self.listener: Callable[[dict[str, Any]], None] = _nobody
         """Hears each line of metrics.jsonl and each checkpoint, once it is written."""
+        self.tell: Callable[[str], None] = self.notes.append
+        """Is told when the mirror begins to fail, and when it takes the run again."""
+        self._mirror_fails = False
         self._log = MetricsFile(path / LOG)
         self._log_waits: deque[dict[str, Any]] = deque()
         self._settled = True
@@ -73,7 +76,7 @@ class RunFolder:
         """Bring the run home from its mirror where that is further than this folder; whether it was.
 
         Raises:
-            OutputError: the mirror cannot be read.
+            OutputError: the mirror cannot be read, or holds another run.
         """
         if self._mirror is None:
             return False
@@ -83,6 +86,8 @@ class RunFolder:
         here = _step(newest.name) if newest is not None else -1
         if not names or (there <= here and self.exists):
             return False
+        if self.exists:
+            self._mirror.refuse_another()
         self.notes += self._mirror.pull()
         return True
 
@@ -186,7 +191,7 @@ class RunFolder:
     def save_checkpoint(self, step: int, write: Callable[[BinaryIO], None], *, keep: int) -> Path:
         """Write a checkpoint and its checksum, point `latest.json` at it, drop the oldest, then mirror.
 
-        A mirror that fails does not stop the run; it is noted and tried again at the next checkpoint.
+        A mirror that fails does not stop the run; it is told and tried again at the next checkpoint.
 
         Raises:
             OutputError: the disk does not take it; the older checkpoints are untouched.
@@ -286,12 +291,20 @@ class RunFolder:
             return
         self._write_log()
         self._board.flush()
+        trouble: str | None = None
         try:
             self._mirror.push()
         except OutputError as error:
             if isinstance(self._mirror, SealedMirror):  # nothing else holds it: this folder is in memory
                 raise
-            self.notes.append(str(error))
+            trouble = str(error)
+        if isinstance(self._mirror, SealedMirror):
+            trouble = self._mirror.behind
+        if trouble is not None and not self._mirror_fails:
+            self.tell(f"warning: {trouble}; it is tried again at each checkpoint")
+        elif trouble is None and self._mirror_fails:
+            self.tell("the mirror takes the run again")
+        self._mirror_fails = trouble is not None
 
 
 def _nobody(_line: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ class RunLog:
             sender=open_sender(cloud.log_provider, cloud.log_group, run=name),
             queue=run.path.parent / f".{run.path.name}.log-queue",
         )
-        run.listener = self._line
+        run.listener, run.tell = self._line, self.note
 
     def start(self, what: str, total: float | None) -> None:
         """See `Progress.start`."""

@@ -1,5 +1,6 @@
 """A training whose data and run lie on the host's disk only sealed: unsealed, trained and written in memory."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.telemetry.progress import Bar, Progress
 from app.training.recipe import TrainConfig
 from app.training.run import TrainRequest, TrainResult, run_training
 from app.training.run_folder import RunFolder
+from app.training.team import Team
 
 RUN_ROOM_BYTES = 192 << 20
 """For a new run: checkpoints of the shipped network are 13 MB each, and one more than is kept lies there at a time."""
@@ -74,6 +76,7 @@ def run_sealed(
                 config=config,
                 progress=shown,
                 sealed=mirror,
+                team=_Alone(memory),
             )
         except DatasetError as error:
             if not error.defects:
@@ -89,6 +92,19 @@ def run_sealed(
         raise OutputError(f"the run lies sealed in {place}, and its copy is behind: {mirror.behind}")
     # There is no model to open at the place: it comes home sealed.
     return replace(result, run=str(place), model=None)
+
+
+class _Alone(Team):
+    """The only process; what is unsealed does not outlive it, not even where it is ended from outside."""
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+
+    def leave(self, code: int) -> None:
+        """See `Team.leave`."""
+        # What hangs may hold on to a file; that must not hold up the end.
+        shutil.rmtree(self._memory, ignore_errors=True)
+        super().leave(code)
 
 
 def _take_up(inside: Path, mirror: SealedMirror, place: Path, *, resume: bool) -> None:

@@ -197,7 +197,8 @@ class Session:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.scaler.load_state_dict(state["scaler"])
+            if state["scaler"]:  # nothing where the run did not need one: a GPU that does begins with its own
+                self.scaler.load_state_dict(state["scaler"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise RunError(
                 f"{checkpoint.name} belongs to another network or recipe; start a new --run"

@@ -1,5 +1,6 @@
 """python -m app train: a run from labelled tiles, begun or taken up."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,7 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train on labelled tiles; takes up an interrupted run where it stopped."""
+    started_s = time.monotonic()  # what fetching the data costs is paid too
     from app.config.launch import launched
     from app.config.secret_settings import fill_from_secret
     from app.config.settings import load_settings
@@ -113,6 +115,7 @@ def train(
         workers=workers,
         compile=compile_,
         deterministic=deterministic,
+        started_s=started_s,
     )
     secrets = SecretsManager(secret_id=loaded.settings.cloud.secret_id)
     settings = fill_from_secret(loaded.settings, secrets)

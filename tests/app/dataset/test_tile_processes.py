@@ -1,5 +1,6 @@
 """Processes that prepare batches: the same ones, errors told, none left behind, threads where they die."""
 
+import os
 import subprocess
 import sys
 import time
@@ -28,13 +29,13 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
     return read_tiles(make_yolo(root, {f"{i}": "0 .5 .5 .2 .2" if i % 3 else "" for i in range(22)}))[0]
 
 
-def batches_of(tiles: TileSet, cache: PixelCache | None = None) -> TileBatches:
+def batches_of(tiles: TileSet, cache: PixelCache | None = None, batch_size: int = 4) -> TileBatches:
     return TileBatches(
         tiles,
         cache or PixelCache(tiles),
         range(len(tiles)),
         size_px=64,
-        batch_size=4,
+        batch_size=batch_size,
         seed=3,
         augmentation=Augmentation(),
         whole_tiles_from=2,
@@ -42,8 +43,8 @@ def batches_of(tiles: TileSet, cache: PixelCache | None = None) -> TileBatches:
 
 
 def workers_of(process: psutil.Process) -> list[psutil.Process]:
-    """Those that prepare tiles, below the fork server."""
-    return [p for p in process.children(recursive=True) if p.ppid() != process.pid]
+    """Those that prepare tiles."""
+    return [p for p in process.children() if "app.dataset.tile_worker" in p.cmdline()]
 
 
 @pytest.mark.parametrize("limit_bytes", [None, 0], ids=["pixels in memory", "pixels in a file"])
@@ -97,18 +98,70 @@ def test_closing_ends_them(tiles: TileSet) -> None:
     assert psutil.wait_procs(found, timeout=10)[1] == []
 
 
-def test_threads_go_on_where_a_process_is_killed(tiles: TileSet) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_threads_go_on_where_a_process_is_killed(tiles: TileSet, count: int) -> None:
     notes: list[str] = []
-    loader = TileLoader(batches_of(tiles), workers=1, processes=True, note=notes.append)
+    loader = TileLoader(batches_of(tiles, batch_size=1), workers=count, processes=True, note=notes.append)
     coming = loader.batches(0)
     ours = [next(coming), next(coming)]
+    found = workers_of(psutil.Process())
+    assert len(found) == count
+    found[0].kill()
+    ours += list(coming)
+    threads = TileLoader(batches_of(tiles, batch_size=1))
+    assert_same(ours, list(threads.batches(0)))
+    assert_same(list(loader.batches(1)), list(threads.batches(1)))
+    (note,) = notes
+    assert "was killed by signal 9, as where memory is short: going on with threads" in note
+    assert psutil.wait_procs(found, timeout=10)[1] == []
+
+
+def test_one_that_dies_unnoticed_is_told_with_the_next_epoch(tiles: TileSet) -> None:
+    notes: list[str] = []
+    loader = TileLoader(batches_of(tiles, batch_size=1), workers=2, processes=True, note=notes.append)
+    left = loader.batches(0)
+    next(left)
     for worker in workers_of(psutil.Process()):
         worker.kill()
-    ours += list(coming)
-    assert_same(ours, list(TileLoader(batches_of(tiles)).batches(0)))
-    assert_same(list(loader.batches(1)), list(TileLoader(batches_of(tiles)).batches(1)))
-    (note,) = notes
-    assert "going on with threads" in note
+    left.close()
+    assert_same(list(loader.batches(1)), list(TileLoader(batches_of(tiles, batch_size=1)).batches(1)))
+    assert len(notes) == 1
+
+
+def test_threads_go_on_where_no_process_can_be_started(
+    tiles: TileSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    notes: list[str] = []
+    loader = TileLoader(batches_of(tiles), workers=2, processes=True, note=notes.append)
+    assert_same(list(loader.batches(0)), list(TileLoader(batches_of(tiles)).batches(0)))
+    assert notes == [
+        "no process can be started (No such file or directory): going on with threads, which may be slower"
+    ]
+
+
+def test_the_script_that_trains_is_not_run_again(tiles: TileSet, tmp_path: Path) -> None:
+    """Scripts need no guard around what they do, and a long path for temporary files is no obstacle."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom app.dataset.read import read_tiles\n"
+        "from app.dataset.loader import TileLoader\n"
+        "from tests.app.dataset.test_tile_processes import batches_of\n"
+        "print('once')\n"
+        "batches = batches_of(read_tiles(Path(sys.argv[1]))[0])\n"
+        "loader = TileLoader(batches, workers=2, processes=True, note=print)\n"
+        "print(len(list(loader.batches(0))))\nloader.close()\n"
+    )
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    done = subprocess.run(
+        [sys.executable, script, tiles.root],
+        env=os.environ | {"TMPDIR": str(long), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "once\n6\n"
 
 
 def test_they_end_with_a_parent_that_is_killed(tiles: TileSet) -> None:
@@ -123,8 +176,8 @@ def test_they_end_with_a_parent_that_is_killed(tiles: TileSet) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
-        found = psutil.Process(parent.pid).children(recursive=True)
-        assert len(workers_of(psutil.Process(parent.pid))) == 2
+        found = workers_of(psutil.Process(parent.pid))
+        assert len(found) == 2
         parent.kill()
     assert psutil.wait_procs(found, timeout=10)[1] == []
 

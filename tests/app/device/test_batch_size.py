@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from app.device.batch_size import MicroBatch, find_batch_size, out_of_memory
-from app.device.memory import MemoryMonitor, host_limit_bytes
+from app.device.memory import MemoryMonitor
 from app.errors import DeviceError
 
 MIB = 2**20
@@ -67,15 +66,6 @@ def test_half_as_much_at_once_is_the_same_batch() -> None:
     halved = micro.halved().halved()
     assert (halved.micro, halved.parts, halved.effective) == (4, 4, 16)
     assert MicroBatch(effective=16, micro=1).halved().micro == 1
-
-
-def test_container_limit_counts(tmp_path: Path) -> None:
-    limit = tmp_path / "memory.max"
-    limit.write_text("1073741824\n")
-    assert host_limit_bytes(limit) == 2**30
-    limit.write_text("max\n")
-    assert host_limit_bytes(limit) > 2**28
-    assert host_limit_bytes(tmp_path / "none") > 2**28
 
 
 PEAK = """

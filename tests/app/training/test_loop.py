@@ -308,5 +308,4 @@ def test_processes_of_the_loader_end_with_a_run_that_fails(data: Path, tmp_path:
 
 
 def preparing() -> list[psutil.Process]:
-    own = psutil.Process()
-    return [p for p in own.children(recursive=True) if p.ppid() != own.pid]
+    return [p for p in psutil.Process().children() if "app.dataset.tile_worker" in p.cmdline()]
