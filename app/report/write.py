@@ -1,8 +1,10 @@
-"""Write everything that a survey gives into one folder: all files together or none."""
+"""Write everything that a survey gives into one folder, the files together; the contacts even without the page."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.errors import OutputError
 from app.report.csv_file import csv_text
 from app.report.geojson import geojson_text
 from app.report.html import html_text
@@ -25,21 +27,34 @@ def write_report(result: SurveyResult, out_dir: Path) -> ReportPaths:
     """Write `report.html` and the contacts as GeoJSON, CSV and KML; other files in the folder stay.
 
     Raises:
-        OutputError: the folder cannot be written; what it held before is unchanged.
+        OutputError: the folder cannot be written, and what it held before is unchanged; or the page cannot be
+            made, and the contacts are written without one.
     """
     texts = {
         "contacts.geojson": geojson_text(result.contacts),
         "contacts.csv": csv_text(result.contacts),
         "contacts.kml": kml_text(result),
-        "report.html": html_text(result),
     }
-    with atomic_folder(out_dir) as folder:
-        for name, text in texts.items():
-            # newline="": the line ends are part of the formats and stay as they are on every system.
-            (folder / name).write_text(text, encoding="utf-8", newline="")
-    return ReportPaths(
+    paths = ReportPaths(
         html=out_dir / "report.html",
         geojson=out_dir / "contacts.geojson",
         csv=out_dir / "contacts.csv",
         kml=out_dir / "contacts.kml",
     )
+    no_page: Exception | None = None
+    try:
+        texts["report.html"] = html_text(result)
+    except Exception as error:  # noqa: BLE001 whatever it is, hours of detecting must not be lost to a drawing
+        no_page = error
+    with atomic_folder(out_dir) as folder:
+        for name, text in texts.items():
+            # newline="": the line ends are part of the formats and stay as they are on every system.
+            (folder / name).write_text(text, encoding="utf-8", newline="")
+    if no_page is not None:
+        with suppress(OSError):  # a page of other contacts beside these would mislead
+            paths.html.unlink()
+        raise OutputError(
+            f"{paths.html} cannot be made ({type(no_page).__name__}: {no_page}); the contacts are in "
+            f"{paths.geojson.name}, {paths.csv.name} and {paths.kml.name} beside it: use those, and report the fault"
+        ) from no_page
+    return paths

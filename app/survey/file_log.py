@@ -29,7 +29,7 @@ class FileLog:
         self._options = options
         self._started = time.perf_counter()
         self._preview = PreviewPainter(options.preview_px)
-        self._track = TrackKeeper()
+        self._track = TrackKeeper(options.crs)
         self._first: CorrectedBlock | None = None
         self._pings = 0
         self._altitudes_m: list[float] = []
@@ -70,8 +70,8 @@ class FileLog:
 
     def report(self, contacts: list[Contact], recording: Recording | None) -> FileReport:
         """Everything noted."""
-        track, area_km2 = self._track.finish(self._options.crs)
-        warnings = list(self._warnings) + self._heading_warning()
+        track, area_km2 = self._track.finish()
+        warnings = list(self._warnings) + self._grid_warning() + self._heading_warning()
         if self._warnings_left_out:
             warnings.append(f"and {self._warnings_left_out} more warnings")
         first = self._first
@@ -100,6 +100,14 @@ class FileLog:
     @property
     def _spacing_m(self) -> float | None:
         return median_or_none(np.array(self._spacings_m)) or self._options.ping_spacing_m
+
+    def _grid_warning(self) -> list[str]:
+        if not self._track.left_the_grid:
+            return []
+        return [
+            f"positions lie outside the grid {self._options.crs}: they and the contacts there are not on the map; "
+            "check --crs and the positions"
+        ]
 
     def _heading_warning(self) -> list[str]:
         if not self._crab_deg or self._first is None:

@@ -52,27 +52,41 @@ def crab_angles_deg(pings: PingTable) -> list[float]:
 class TrackKeeper:
     """Gathers positions block by block; when there are too many points, every other one is dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, crs: str | None = None) -> None:
+        """Nothing yet; `crs` is the grid of positions in metres."""
+        self._crs = crs
         self._points: list[Floats] = []
         self._length_m = 0.0
         self._area_m2 = 0.0
         self._last: tuple[float, float] | None = None
         self._units: PositionUnits | None = None
         self._reach_m: dict[Side, float] = {}
+        self.left_the_grid = False
+        """Whether a position lay outside the grid; such positions are no part of the track."""
 
     def push(self, pings: PingTable, *, sides: Collection[Side]) -> None:
-        """Add the pings that follow, recorded on these sides."""
+        """Add the pings that follow, recorded on these sides.
+
+        Raises:
+            SettingsError: the CRS is unknown, or no grid.
+        """
         nav = pings.navigation
         if nav.x is None or nav.y is None or nav.units is None:
             return
         known = np.flatnonzero(np.isfinite(nav.x) & np.isfinite(nav.y))
         if not known.size:
             return
-        self._units = nav.units
-        x, y = nav.x[known], nav.y[known]
         # Summed over every ping, jitter of positions would count as way: measure every few pings.
-        kept = np.unique(np.append(np.arange(0, len(x), FIT_PINGS // 4), len(x) - 1))
-        way_x, way_y = x[kept], y[kept]
+        kept = known[np.unique(np.append(np.arange(0, len(known), FIT_PINGS // 4), len(known) - 1))]
+        degrees = to_geographic(nav.x[kept], nav.y[kept], nav.units, self._crs)
+        self._units = nav.units if degrees is None else PositionUnits.DEGREES
+        shown = np.stack((nav.x[kept], nav.y[kept]) if degrees is None else degrees, axis=1)
+        inside = np.isfinite(shown).all(axis=1)
+        self.left_the_grid = self.left_the_grid or not bool(inside.all())
+        kept, shown = kept[inside], shown[inside]
+        if not kept.size:
+            return
+        x, y = way_x, way_y = nav.x[kept], nav.y[kept]
         if self._last is not None:
             way_x, way_y = np.append(self._last[0], way_x), np.append(self._last[1], way_y)
         self._last = float(x[-1]), float(y[-1])
@@ -82,27 +96,21 @@ class TrackKeeper:
         self._area_m2 += length_m * len(sides) * reach_m
         for side in sides:
             self._reach_m[side] = max(reach_m, self._reach_m.get(side, 0.0))
-        heading = np.full(len(known), np.nan) if nav.heading_deg is None else nav.heading_deg[known]
-        self._points.append(
-            np.stack([pings.first_ping + known[kept], x[kept], y[kept], heading[kept]], axis=1)
-        )
+        heading = np.full(len(kept), np.nan) if nav.heading_deg is None else nav.heading_deg[kept]
+        self._points.append(np.column_stack([pings.first_ping + kept, shown, heading]))
         self._thin()
 
-    def finish(self, crs: str | None) -> tuple[Track | None, float | None]:
+    def finish(self) -> tuple[Track | None, float | None]:
         """The track, in degrees where they are known, and the area covered in km2; None without positions."""
         if not self._points or self._units is None:
             return None, None
         points = np.concatenate(self._points)
-        x, y, units = points[:, 1], points[:, 2], self._units
-        degrees = None if units is PositionUnits.DEGREES else to_geographic(x, y, units, crs)
-        if degrees is not None:
-            x, y, units = np.asarray(degrees[0]), np.asarray(degrees[1]), PositionUnits.DEGREES
         heading = points[:, 3]
         track = Track(
             ping=points[:, 0],
-            x=x,
-            y=y,
-            units=units,
+            x=points[:, 1],
+            y=points[:, 2],
+            units=self._units,
             heading_deg=heading if np.isfinite(heading).any() else None,
             port_m=self._reach_m.get(Side.PORT, 0.0),
             starboard_m=self._reach_m.get(Side.STARBOARD, 0.0),

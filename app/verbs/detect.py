@@ -95,10 +95,10 @@ def detect(
         ),
         Bar("pings"),
     )
-    paths = write_report(result, out)
     for file in result.files:
         for warning in (*file.warnings, *((file.error,) if file.error else ())):
             warn(f"{file.source}: {warning}")
+    paths = write_report(result, out)
     summary = {
         "contacts": len(result.contacts),
         "by_class": result.contacts_by_label(),

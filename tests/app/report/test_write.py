@@ -34,6 +34,23 @@ def test_a_folder_that_is_a_file_is_an_error_that_says_what_to_do(tmp_path: Path
     assert (tmp_path / "out").read_text() == "not a folder"
 
 
+def test_a_page_that_cannot_be_made_costs_no_contacts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_report(made_result(), tmp_path)
+
+    def broken(_result: object) -> str:
+        raise ValueError("cannot draw")
+
+    monkeypatch.setattr(write, "html_text", broken)
+    with pytest.raises(
+        OutputError, match=r"report.html cannot be made \(ValueError: cannot draw\); the contacts"
+    ):
+        write_report(made_result(contacts=(made_contact(9),)), tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["contacts.csv", "contacts.geojson", "contacts.kml"]
+    assert all("C0009" in p.read_text(encoding="utf-8") for p in tmp_path.iterdir())
+
+
 def test_nothing_is_left_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_report(made_result(), tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}

@@ -1,7 +1,8 @@
 """A whole survey through the detector, against lines whose truth is known."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from app.detector.detections import Runtime
 from app.errors import SonarFileError
+from app.report.html import html_text
+from app.report.write import write_report
 from app.sonar.recording import Defect
 from app.sonar.waterfall import PositionUnits, Side, Waterfall
 from app.survey import detect
@@ -38,6 +41,18 @@ def detected(
     monkeypatch.setattr(detect, "open_recording", opened_as(*lines))
     runtime = runtime or BlobRuntime(threshold=190, least_px=20)
     return detect.detect_survey([Path(line.source) for line in lines], runtime, options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JumpsAway(MadeLine):
+    """For a second of fixes it says to be where its grid has no places."""
+
+    def waterfall(self, first: int, last: int) -> Waterfall:
+        waterfall = super().waterfall(first, last)
+        away = np.abs(np.arange(first, last) - 712) <= 12
+        assert waterfall.navigation.x is not None
+        x = np.where(away, 9.9e9, waterfall.navigation.x)
+        return replace(waterfall, navigation=replace(waterfall.navigation, x=x))
 
 
 def test_contacts_are_placed_to_the_metre_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +126,32 @@ def test_a_named_grid_gives_degrees(monkeypatch: pytest.MonkeyPatch) -> None:
     track = result.files[0].track
     assert track is not None
     assert track.units is PositionUnits.DEGREES
+
+
+def test_positions_outside_the_grid_are_told_and_cost_the_other_files_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    far = replace(LINE, units=PositionUnits.METRES, grid_origin_m=(9.9e9, 4e9), source="far.xtf")
+    good = replace(LINE, units=PositionUnits.METRES)
+    result = detected(monkeypatch, [far, good], SurveyOptions(crs="EPSG:32619"))
+    there, here = result.files
+    assert there.track is None
+    assert there.area_km2 is None
+    assert any("outside the grid EPSG:32619" in text for text in there.warnings)
+    assert not any("outside the grid" in text for text in here.warnings)
+    assert write_report(result, tmp_path).html.is_file()
+    assert len(json.loads((tmp_path / "contacts.geojson").read_text())["features"]) == 2 * len(BLOCKS)
+
+
+def test_a_stretch_outside_the_grid_is_no_part_of_the_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = _JumpsAway(blocks_on_bottom=BLOCKS, units=PositionUnits.METRES)
+    result = detected(monkeypatch, [line], SurveyOptions(crs="EPSG:32619", block_pings=500))
+    (report,) = result.files
+    assert report.track is not None
+    assert np.isfinite([report.track.x, report.track.y]).all()
+    assert report.track.length_m == pytest.approx(150, abs=2)
+    assert any("outside the grid" in text for text in report.warnings)
+    assert html_text(result)
 
 
 def test_without_positions_sizes_need_a_ping_spacing(monkeypatch: pytest.MonkeyPatch) -> None:

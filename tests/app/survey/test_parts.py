@@ -181,7 +181,7 @@ def test_track_is_thinned_but_measured_in_full() -> None:
             ),
             sides=list(Side),
         )
-    track, area_km2 = keeper.finish(None)
+    track, area_km2 = keeper.finish()
     assert track is not None
     assert len(track.x) <= MOST_POINTS
     assert track.length_m == pytest.approx(19_999.9, abs=0.2)
