@@ -29,6 +29,14 @@ def _to_degrees(crs: str) -> Transformer:
             f"--crs {crs!r} is no grid in metres; give the grid of the positions, "
             "such as EPSG:32619 (UTM zone 19 north)"
         )
+    # Of the horizontal axes alone; heights of a compound system play no part.
+    foreign = [axis.unit_name for axis in grid.axis_info[:2] if axis.unit_conversion_factor != 1]
+    if foreign:
+        # The degrees would be right, but distances in the file's own numbers not: sizes, spacing, areas.
+        raise SettingsError(
+            f"--crs {crs!r} is a grid whose unit is the {foreign[0]}; allowed are grids in metres: convert "
+            "the recording's positions to one, such as EPSG:32619 (UTM zone 19 north), and give that"
+        )
     return transformer
 
 
@@ -43,7 +51,7 @@ def to_geographic(x: Any, y: Any, units: PositionUnits | None, crs: str | None) 
         the grid is NaN in an array, and None if it is the only one.
 
     Raises:
-        SettingsError: the CRS is unknown, or no grid.
+        SettingsError: the CRS is unknown, or no grid in metres.
     """
     if units is None:
         return None

@@ -68,7 +68,7 @@ class TrackKeeper:
         """Add the pings that follow, recorded on these sides.
 
         Raises:
-            SettingsError: the CRS is unknown, or no grid.
+            SettingsError: the CRS is unknown, or no grid in metres.
         """
         nav = pings.navigation
         if nav.x is None or nav.y is None or nav.units is None:

@@ -38,11 +38,20 @@ def test_outside_the_grid() -> None:
         ("north", "--crs 'north' is unknown"),
         ("EPSG:4326", "--crs 'EPSG:4326' is no grid in metres; give the grid of the positions"),
         ("EPSG:4978", "--crs 'EPSG:4978' is no grid in metres"),
+        (
+            "EPSG:2225",
+            "--crs 'EPSG:2225' is a grid whose unit is the US survey foot; allowed are grids in metres: convert",
+        ),
+        ("+proj=utm +zone=19 +units=km", "is a grid whose unit is the kilometre"),
     ],
 )
 def test_wrong_crs(crs: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         to_geographic(571_000.0, 5_181_000.0, METRES, crs)
+
+
+def test_heights_in_feet_are_no_matter() -> None:
+    assert to_geographic(500_000.0, 0.0, METRES, "EPSG:32620+6360") == pytest.approx((-63, 0), abs=1e-9)
 
 
 def test_offset_goes_where_it_says() -> None:
