@@ -18,7 +18,7 @@ class Contact:
     score: float
     """Confidence, 0 to 1."""
     source: str
-    """File the contact was found in."""
+    """File the contact was found in, as its `FileReport` calls it."""
     side: Side
     ping: int
     """Centre ping, counted in the file's channel pair."""

@@ -18,6 +18,7 @@ from app.survey.file_log import FileLog
 from app.survey.line import LineDetector
 from app.survey.options import SurveyOptions
 from app.survey.result import FileReport, SurveyResult
+from app.survey.sources import source_names
 from app.survey.stages import StageClock
 from app.telemetry.progress import Progress, Silent
 
@@ -54,8 +55,8 @@ def detect_survey(
     contacts: list[Contact] = []
     reports: list[FileReport] = []
     with ThreadPoolExecutor(options.workers, "survey-network") as workers:
-        for path in files:
-            report, found = _detect_file(path, runtime, options, progress or Silent(), clock, workers)
+        for file, source in zip(files, source_names([_path(file) for file in files]), strict=True):
+            report, found = _detect_file(file, source, runtime, options, progress or Silent(), clock, workers)
             reports.append(report)
             contacts += found
     if all(report.error is not None and report.pings == 0 for report in reports):
@@ -74,27 +75,27 @@ def detect_survey(
 
 def _detect_file(
     file: Path | Recording,
+    source: str,
     runtime: Runtime,
     options: SurveyOptions,
     progress: Progress,
     clock: StageClock,
     workers: Executor,
 ) -> tuple[FileReport, list[Contact]]:
-    path = Path(file) if isinstance(file, str | Path) else Path(file.source)
-    log = FileLog(path, options)
+    log = FileLog(_path(file), options, source=source)
     contacts: list[Contact] = []
     line: LineDetector | None = None
     recording: Recording | None = None
     try:
         recording = _opened(file, options)
-        progress.start(path.name, recording.ping_count(options.channel_pair))
+        progress.start(source, recording.ping_count(options.channel_pair))
         corrector = Corrector(options)
         for block in ahead(_corrected(recording, corrector, options, clock), depth=BLOCKS_AHEAD):
             if line is None:
                 line = LineDetector(
                     runtime,
                     options,
-                    source=path.name,
+                    source=source,
                     ping_spacing_m=corrector.spacing_m,
                     clock=clock,
                     workers=workers,
@@ -109,6 +110,10 @@ def _detect_file(
         progress.advance(0, note=f"{len(contacts)} contacts")
     progress.done()
     return log.report(contacts, recording), contacts
+
+
+def _path(file: Path | Recording) -> Path:
+    return Path(file) if isinstance(file, str | Path) else Path(file.source)
 
 
 def _opened(file: Path | Recording, options: SurveyOptions) -> Recording:

@@ -32,7 +32,7 @@ class Stretch:
     """A part of a recording on which nobody knows of a target."""
 
     source: str
-    """File name."""
+    """File name, as `FileReport.source`."""
     side: Side
     first_ping: int
     last_ping: int

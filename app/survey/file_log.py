@@ -24,8 +24,10 @@ MOST_WARNINGS = 20
 class FileLog:
     """What was read of one file, so far."""
 
-    def __init__(self, path: Path, options: SurveyOptions) -> None:
+    def __init__(self, path: Path, options: SurveyOptions, *, source: str) -> None:
+        """Nothing read yet; `source` is what the file is called in the report."""
         self._path = path
+        self._source = source
         self._options = options
         self._started = time.perf_counter()
         self._preview = PreviewPainter(options.preview_px)
@@ -76,7 +78,7 @@ class FileLog:
             warnings.append(f"and {self._warnings_left_out} more warnings")
         first = self._first
         return FileReport(
-            source=self._path.name,
+            source=self._source,
             path=str(self._path),
             error=self._error,
             warnings=tuple(warnings),

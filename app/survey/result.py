@@ -47,7 +47,7 @@ class FileReport:
     """One file of a survey."""
 
     source: str
-    """File name."""
+    """File name; with as many of its folders as tell it apart from others of that name."""
     path: str
     """As it was given."""
     error: str | None = None

@@ -8,7 +8,7 @@ from app.sonar.recording import IMAGE_SUFFIXES
 
 
 def recordings_in(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; of folders every .xtf below them, or where there is none every picture.
+    """Files as they are; of folders every .xtf below them, or where there is none every picture; each file once.
 
     Raises:
         SonarFileError: a path is neither file nor folder, or a folder holds no recording.
@@ -27,4 +27,8 @@ def recordings_in(paths: Sequence[Path]) -> list[Path]:
         if not found:
             raise SonarFileError(f"{path} holds no recording; give .xtf files or pictures of waterfalls")
         files += found
-    return files
+    # A file beside its folder, or by two ways to it, is still one recording: its contacts must not count twice.
+    once: dict[Path, Path] = {}
+    for file in files:
+        once.setdefault(file.resolve(), file)
+    return list(once.values())

@@ -11,6 +11,7 @@ import pytest
 from app.detector.detections import Runtime
 from app.errors import SonarFileError
 from app.report.html import html_text
+from app.report.survey_map import survey_maps
 from app.report.write import write_report
 from app.sonar.recording import Defect
 from app.sonar.waterfall import PositionUnits, Side, Waterfall
@@ -141,6 +142,18 @@ def test_positions_outside_the_grid_are_told_and_cost_the_other_files_nothing(
     assert not any("outside the grid" in text for text in here.warnings)
     assert write_report(result, tmp_path).html.is_file()
     assert len(json.loads((tmp_path / "contacts.geojson").read_text())["features"]) == 2 * len(BLOCKS)
+
+
+def test_files_of_one_name_keep_their_contacts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = {"day1": LINE, "day2": replace(LINE, blocks_on_bottom=BLOCKS[:3])}
+    monkeypatch.setattr(detect, "open_recording", lambda path, **_options: lines[path.parent.name])
+    runtime = BlobRuntime(threshold=190, least_px=20)
+    result = detect.detect_survey([Path("day1/made.xtf"), Path("day2/made.xtf")], runtime)
+    assert [file.source for file in result.files] == ["day1/made.xtf", "day2/made.xtf"]
+    assert [sum(c.source == f.source for c in result.contacts) for f in result.files] == [len(BLOCKS), 3]
+    (area,) = survey_maps(result)
+    assert [line.source for line in area.lines] == ["day1/made.xtf", "day2/made.xtf"]
+    assert html_text(result).count("</rect></a>") == len(BLOCKS) + 3
 
 
 def test_a_stretch_outside_the_grid_is_no_part_of_the_track(monkeypatch: pytest.MonkeyPatch) -> None:
