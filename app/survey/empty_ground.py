@@ -2,7 +2,7 @@
 
 import csv
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from app.sonar.waterfall import Side
 from app.survey.contact import Contact
 from app.survey.detect import detect_survey
 from app.survey.options import SurveyOptions
-from app.survey.result import FileReport
+from app.survey.result import FileReport, SurveyResult
 from app.telemetry.progress import Progress
 
 LEAST_SCORE = 0.1
@@ -25,6 +25,7 @@ LEAST_SCORE = 0.1
 SIMULATED_PINGS = 4000
 FIRST_SEED = 1_000_000
 """Far from the seeds that people train on."""
+NOT_TOLD = "does not tell how much seabed it covered"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,30 +117,44 @@ def recorded_ground(
     stretches: Sequence[Stretch] = (),
     progress: Progress,
 ) -> EmptyGround:
-    """Real recordings, or the given stretches of them.
+    """Real recordings, or the given stretches of them; its name tells what could not be counted, and why.
 
     Raises:
-        SonarFileError: nothing can be read, or no recording tells how much seabed it covered.
+        SonarFileError: nothing can be read, or nothing tells how much seabed it covered.
     """
     result = detect_survey(files, runtime, replace(options, min_score=LEAST_SCORE), progress)
-    contacts = result.contacts
-    area_km2 = result.area_km2 or 0.0
-    what = "real recordings, whole"
+    # Contacts of a recording without an area count no more than the area: the rate is one over the other.
+    told = {report.source: report for report in result.files if (report.area_km2 or 0.0) > 0}
     if stretches:
-        reports = {report.source: report for report in result.files}
-        area_km2 = sum(s.area_km2(reports[s.source]) for s in stretches if s.source in reports)
-        contacts = tuple(c for c in contacts if any(stretch.holds(c) for stretch in stretches))
-        what = f"{len(stretches)} stretches of real recordings without known targets"
+        counted = [s for s in stretches if s.source in told and s.area_km2(told[s.source]) > 0]
+        left_out = [_why_left_out(s, told, result) for s in stretches if s not in counted]
+        area_km2 = sum(s.area_km2(told[s.source]) for s in counted)
+        contacts = [c for c in result.contacts if any(s.holds(c) for s in counted)]
+        what = f"{len(counted)} stretches of real recordings without known targets"
+        names = {s.source for s in counted}
+    else:
+        left_out = [f"{r.source} ({NOT_TOLD})" for r in result.files if r.source not in told]
+        area_km2 = sum(report.area_km2 or 0.0 for report in told.values())
+        contacts = [c for c in result.contacts if c.source in told]
+        what, names = "real recordings, whole", set(told)
+    without = "; left out: " + ", ".join(dict.fromkeys(left_out)) if left_out else ""
     if not area_km2 > 0:
         raise SonarFileError(
-            f"none of the {len(files)} recordings tells how much seabed it covered; give --range-m and --crs, or "
-            "--ping-spacing-m, or others"
+            f"no seabed to count false alarms on{without}; give recordings with positions (in metres: the --crs "
+            "they lie in), and stretches by the names, sides and pings of these recordings"
         )
-    names = ", ".join(sorted({report.source for report in result.files}))
     return EmptyGround(
-        name=f"{what} ({names})",
+        name=f"{what} ({', '.join(sorted(names))}{without})",
         area_km2=area_km2,
         scores=tuple(contact.score for contact in contacts),
         least_score=LEAST_SCORE,
         labelled=False,
     )
+
+
+def _why_left_out(stretch: Stretch, told: Mapping[str, FileReport], result: SurveyResult) -> str:
+    if stretch.source in told:
+        pings = f"{stretch.first_ping} to {stretch.last_ping}"
+        return f"{stretch.source} {stretch.side}, pings {pings} (not recorded)"
+    known = any(report.source == stretch.source for report in result.files)
+    return f"{stretch.source} ({NOT_TOLD if known else 'is none of the recordings'})"

@@ -11,11 +11,12 @@ from app.evaluation.false_alarms import EmptyGround
 from app.sonar.simulator.plan import SurveyPlan
 from app.sonar.simulator.survey import simulate_survey
 from app.sonar.waterfall import Side
-from app.survey import empty_ground
+from app.survey import detect, empty_ground
 from app.survey.empty_ground import Stretch, read_stretches, recorded_ground, simulated_ground
 from app.survey.known_alarms import keep_alarms, threshold_for
 from app.survey.options import SurveyOptions
 from app.telemetry.progress import Silent
+from tests.app.survey.made_line import MadeLine, opened_as
 from tests.app.survey.runtimes import FunctionRuntime, detections
 
 PLAN = SurveyPlan(seed=8, lines=1, pings=400, samples=512, targets_per_line=0, ships_per_line=0)
@@ -65,6 +66,53 @@ def test_only_the_stretches_count(recording: Path, tmp_path: Path) -> None:
     part = recorded_ground([recording], runtime, OPTIONS, stretches=stretches, progress=Silent())
     assert part.area_km2 == pytest.approx(whole.area_km2 / 4, rel=0.05)
     assert len(part.scores) < len(whole.scores)
+
+
+@pytest.fixture
+def surveyed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """A line with positions and one without."""
+    lines = MadeLine(pings=400), MadeLine(pings=400, units=None, source="nowhere.xtf")
+    monkeypatch.setattr(detect, "open_recording", opened_as(*lines))
+    return [Path(line.source) for line in lines]
+
+
+def test_contacts_of_a_recording_without_an_area_are_no_false_alarms(surveyed: list[Path]) -> None:
+    runtime = FunctionRuntime(one_alarm)
+    alone = recorded_ground(surveyed[:1], runtime, OPTIONS, progress=Silent())
+    both = recorded_ground(surveyed, runtime, OPTIONS, progress=Silent())
+    assert (both.area_km2, both.scores) == (alone.area_km2, alone.scores)
+    assert "left out" not in alone.name
+    assert both.name.endswith("(made.xtf; left out: nowhere.xtf (does not tell how much seabed it covered))")
+
+
+def test_recordings_of_which_none_tells_its_area_are_told(surveyed: list[Path]) -> None:
+    with pytest.raises(
+        SonarFileError, match=r"left out: nowhere.xtf .*; give recordings with positions"
+    ) as caught:
+        recorded_ground(surveyed[1:], FunctionRuntime(one_alarm), OPTIONS, progress=Silent())
+    assert "--range-m" not in str(caught.value)
+
+
+def test_stretches_that_are_nowhere_are_told_and_not_counted(surveyed: list[Path]) -> None:
+    good, *bad = (
+        Stretch(source=source, side=Side.PORT, first_ping=first, last_ping=first + 99)
+        for source, first in (("made.xtf", 0), ("mad.xtf", 0), ("nowhere.xtf", 0), ("made.xtf", 4000))
+    )
+    runtime = FunctionRuntime(one_alarm)
+    alone = recorded_ground(surveyed, runtime, OPTIONS, stretches=[good], progress=Silent())
+    all_of_them = recorded_ground(surveyed, runtime, OPTIONS, stretches=[good, *bad], progress=Silent())
+    assert (all_of_them.area_km2, all_of_them.scores) == (alone.area_km2, alone.scores)
+    assert all_of_them.name.startswith(
+        "1 stretches of real recordings without known targets (made.xtf; left out: "
+    )
+    for told in (
+        "mad.xtf (is none of the recordings)",
+        "nowhere.xtf (does not tell how much seabed it covered)",
+        "made.xtf port, pings 4000 to 4099 (not recorded)",
+    ):
+        assert told in all_of_them.name
+    with pytest.raises(SonarFileError, match=r"mad.xtf \(is none of the recordings\).*; give recordings"):
+        recorded_ground(surveyed, runtime, OPTIONS, stretches=bad, progress=Silent())
 
 
 def test_wrong_lists_of_stretches_are_told(tmp_path: Path) -> None:
