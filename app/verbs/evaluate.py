@@ -24,7 +24,9 @@ def evaluate(
     runtime: options.Runtime = "torch",
     device: options.Device = None,
     fallback: options.Fallback = None,
-    size_px: Annotated[int | None, typer.Option(help="Tiles larger than this are scaled down to it.")] = None,
+    size_px: Annotated[
+        int | None, typer.Option(help="Tiles larger than this are scaled down to it; a multiple of 32.")
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Confidence for precision and recall; else best F1.")
     ] = None,
@@ -55,14 +57,14 @@ def evaluate(
     from app.dataset.remote import local_data
     from app.detector.flips import with_flips
     from app.errors import SettingsError
-    from app.evaluation.evaluate import evaluate_model
+    from app.evaluation.evaluate import SIZE_MULTIPLE_PX, evaluate_model
     from app.evaluation.false_alarms import EmptyGround
     from app.report.evaluation_page import evaluation_dict, evaluation_page
     from app.storage import write_json, write_text
     from app.telemetry.progress import Bar
     from app.verbs.chosen_runtime import chosen_runtime
     from app.verbs.console import say
-    from app.verbs.false_alarms import Look
+    from app.verbs.false_alarms import Look, require_use
     from app.verbs.false_alarms import keep as keep_beside
     from app.verbs.score_table import score_lines
     from app.verbs.stored_split import chosen_part
@@ -70,6 +72,19 @@ def evaluate(
     settings = load_settings(overrides={"device": device, "fallback": fallback}).settings
     if data is None and false_alarms_per_km2 is None:
         raise SettingsError("evaluate needs tiles or a rate: give --data FOLDER, or --false-alarms-per-km2 N")
+    require_use(
+        false_alarms_per_km2,
+        keep=keep,
+        recordings=recordings,
+        stretches=stretches,
+        crs=crs,
+        empty_km2=empty_km2,
+    )
+    if size_px is not None and (size_px < SIZE_MULTIPLE_PX or size_px % SIZE_MULTIPLE_PX):
+        low = max(SIZE_MULTIPLE_PX, size_px // SIZE_MULTIPLE_PX * SIZE_MULTIPLE_PX)
+        raise SettingsError(
+            f"--size-px {size_px} must be a multiple of {SIZE_MULTIPLE_PX}; try {low} or {low + SIZE_MULTIPLE_PX}"
+        )
     part, what, side_px = None, "", size_px or 640
     if data is not None:
         tiles, _ = read_tiles(local_data(data, Bar("MiB")), skip_bad=skip_bad)

@@ -1,12 +1,13 @@
 """What `evaluate --false-alarms-per-km2` looks at, and where what it finds is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.detector.detections import Runtime
 from app.detector.runtimes import model_path
 from app.device.cores import usable_cores
+from app.errors import SettingsError
 from app.evaluation.false_alarms import EmptyGround, FalseAlarmPoint, poisson_upper
 from app.survey.empty_ground import read_stretches, recorded_ground, simulated_ground
 from app.survey.known_alarms import keep_alarms, threshold_for
@@ -32,6 +33,9 @@ class Look:
 
     def grounds(self, network: Runtime, *, on_cpu: bool, progress: Progress) -> list[EmptyGround]:
         """Every ground, with what the model said there."""
+        # Before minutes of simulation: a mistyped name is the most common mistake.
+        files = recordings_in(self.recordings)
+        stretches = read_stretches(self.stretches) if self.stretches is not None else ()
         options = SurveyOptions(crs=self.crs, workers=usable_cores() if on_cpu else 1)
         found: list[EmptyGround] = []
         area = self.simulated_km2
@@ -39,11 +43,49 @@ class Look:
             area = min(MOST_SIMULATED_KM2, poisson_upper(0) / self.wanted_per_km2)
         if area > 0:
             found.append(simulated_ground(network, options, area_km2=area, progress=progress))
-        if self.recordings:
-            stretches = read_stretches(self.stretches) if self.stretches is not None else ()
-            files = recordings_in(self.recordings)
+        if files:
             found.append(recorded_ground(files, network, options, stretches=stretches, progress=progress))
         return found
+
+
+def require_use(
+    wanted_per_km2: float | None,
+    *,
+    keep: bool,
+    recordings: Sequence[Path] | None,
+    stretches: Path | None,
+    crs: str | None,
+    empty_km2: float | None,
+) -> None:
+    """Refuse options of a search for false alarms that would change nothing.
+
+    Raises:
+        SettingsError: they are given without a rate, without the recordings they tell of, or leave no seabed.
+    """
+    of_recordings = {"--stretches": stretches is not None, "--crs": crs is not None}
+    of_search = {
+        "--keep": keep,
+        "--recordings": bool(recordings),
+        **of_recordings,
+        "--empty-km2": empty_km2 is not None,
+    }
+    if wanted_per_km2 is None and any(of_search.values()):
+        raise SettingsError(
+            f"{_given(of_search)} can do nothing without a rate of false alarms; add --false-alarms-per-km2 N, "
+            "or leave that out"
+        )
+    if not recordings and any(of_recordings.values()):
+        raise SettingsError(
+            f"{_given(of_recordings)} can do nothing without recordings; add --recordings PATH, or leave that out"
+        )
+    if not recordings and empty_km2 == 0:
+        raise SettingsError(
+            "--empty-km2 0 without recordings leaves no seabed to look at; add --recordings PATH, or give more km2"
+        )
+
+
+def _given(options: Mapping[str, bool]) -> str:
+    return ", ".join(name for name, given in options.items() if given)
 
 
 def keep(model: str, grounds: Sequence[EmptyGround]) -> Path:

@@ -80,6 +80,32 @@ def test_public_names_are_importable_and_lazy() -> None:
         (("detect", "README.md", "--device", "xpu:9"), "device xpu:9 is not here", ExitCode.FAILED),
         (("evaluate", "--data", "nowhere"), "nowhere is not a folder", ExitCode.FAILED),
         (("evaluate",), "give --data FOLDER, or --false-alarms-per-km2 N", ExitCode.USAGE),
+        (
+            ("evaluate", "--data", "nowhere", "--keep"),
+            "--keep can do nothing without a rate",
+            ExitCode.USAGE,
+        ),
+        (
+            ("evaluate", "--data", "nowhere", "--recordings", "nowhere.xtf", "--empty-km2", "0"),
+            "--recordings, --empty-km2 can do nothing without a rate of false alarms; add --false-alarms-per-km2",
+            ExitCode.USAGE,
+        ),
+        (
+            ("evaluate", "--false-alarms-per-km2", "10", "--stretches", "a.csv", "--crs", "EPSG:32619"),
+            "--stretches, --crs can do nothing without recordings; add --recordings",
+            ExitCode.USAGE,
+        ),
+        (
+            ("evaluate", "--false-alarms-per-km2", "10", "--empty-km2", "0"),
+            "--empty-km2 0 without recordings leaves no seabed to look at; add --recordings",
+            ExitCode.USAGE,
+        ),
+        (
+            ("evaluate", "--data", "nowhere", "--size-px", "300"),
+            "--size-px 300 must be a multiple of 32; try 288 or 320",
+            ExitCode.USAGE,
+        ),
+        (("evaluate", "--data", "nowhere", "--size-px", "0"), "try 32 or 64", ExitCode.USAGE),
         (("train", "--data", ".", "--nnodes", "2"), "needs --rendezvous HOST:PORT", ExitCode.USAGE),
         (("train", "--data", ".", "--nproc", "none"), "nproc", ExitCode.USAGE),
         (("export", "--model", "nowhere.pt"), "nowhere.pt cannot be read", ExitCode.FAILED),
