@@ -41,12 +41,21 @@ def ensure_key(name: str) -> str:
         if not path.exists():
             _make(path)
         # Read out of the private half: after a crash between the two files the public one may be absent.
-        words = _keygen(["-y", "-f", str(path)], path).split()[:2]
-        public = f"{' '.join(words)} {name}"
+        public = f"{_public_half(path)} {name}"
         _write(path.with_name(path.name + PUBLIC), f"{public}\n")
     except OSError as error:
         raise HostError(f"the key {path} cannot be written ({error.strerror})") from error
     return public
+
+
+def public_key(name: str) -> str | None:
+    """The public key of that name, `ssh-ed25519 AAAA...`; None where this machine has none, and none is made.
+
+    Raises:
+        HostError: ssh-keygen is missing, or the key is damaged.
+    """
+    path = key_path(name)
+    return _public_half(path) if path.is_file() else None
 
 
 def forget_key(name: str) -> None:
@@ -54,6 +63,10 @@ def forget_key(name: str) -> None:
     path = key_path(name)
     path.unlink(missing_ok=True)
     path.with_name(path.name + PUBLIC).unlink(missing_ok=True)
+
+
+def _public_half(path: Path) -> str:
+    return " ".join(_keygen(["-y", "-f", str(path)], path).split()[:2])
 
 
 def _make(path: Path) -> None:

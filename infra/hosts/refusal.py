@@ -11,6 +11,10 @@ class NoConnectionError(HostError):
     """The machine cannot be reached now; it may be a moment later."""
 
 
+class NoKeyError(HostError):
+    """Our key is not here, may not be used, or opens nothing there: the machine is well, and another try is no help."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
     """What was tried."""
@@ -40,9 +44,9 @@ def refusal(err: str, door: Door) -> HostError:
             "then add it to ~/.ssh/known_hosts or set sonarstack:gpuServerHostKey"
         )
     if "UNPROTECTED PRIVATE KEY FILE" in err:
-        return HostError(f"the key {door.identity} is open to other users; run `chmod 600 {door.identity}`")
+        return NoKeyError(f"the key {door.identity} is open to other users; run `chmod 600 {door.identity}`")
     if "Permission denied" in err:
-        return HostError(_keys(door, port))
+        return NoKeyError(_keys(door, port))
     last = err.splitlines()[-1].strip() if err else "no reason given"
     return NoConnectionError(f"{door.address} cannot be reached: {last}")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.errors import HostError
 from infra.hosts.host import Completed
 from infra.hosts.process import TimedOutError, run_program
-from infra.hosts.refusal import Door, refusal
+from infra.hosts.refusal import Door, NoKeyError, refusal
 
 ADDRESS = re.compile(
     r"^ssh://(?:(?P<user>[^@/\s:]+)@)?(?P<name>\[[0-9a-fA-F:]+\]|[^@/:\s]+)(?::(?P<port>\d+))?$"
@@ -65,7 +65,7 @@ class SshHost:
         """ssh with its options, without the host: for `rsync -e` too.
 
         Raises:
-            HostError: the key file is not there.
+            NoKeyError: the key file is not there.
         """
         options = ["BatchMode=yes", "ConnectTimeout=15", "StrictHostKeyChecking=yes"]
         # A connection that died without a word is noticed within a minute.
@@ -80,7 +80,7 @@ class SshHost:
             words += ["-p", self._port]
         if self._identity is not None:
             if not Path(self._identity).is_file():
-                raise HostError(
+                raise NoKeyError(
                     f"the key {self._identity} for {self.address} is not on this machine; "
                     "work from the one that made it, or bring the key here"
                 )

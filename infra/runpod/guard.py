@@ -8,12 +8,11 @@ from typing import Any, Literal
 from infra.budget import HOURS_A_MONTH
 from infra.journal import Lease
 from infra.naming import resource_name
+from infra.runpod.owner import GONE
 from infra.runpod.rent import UNSURE_FOR
 from infra.runpod.spec import spec_of, told_lease
 from infra.runpod.storage_prices import VOLUME_USD_PER_GB_MONTH
 from infra.runpod.wire import NetworkVolume, Pod
-
-GONE = "TERMINATED"
 
 Action = Literal["end", "keep", "warn", "settle", "drop", "remove"]
 """keep: lives within its lease; warn: ours, and nobody can say until when; settle, drop: only our journal is wrong."""

@@ -10,6 +10,7 @@ from infra.hosts.keys import key_path
 from infra.hosts.ssh import SshHost
 from infra.journal import Journal, Lease
 from infra.runpod.account import account_address, open_account
+from infra.runpod.owner import is_ours, whose
 from infra.runpod.reader import volume_reader
 from infra.runpod.ready import read_said
 from infra.runpod.rent import Renter
@@ -85,10 +86,12 @@ def pod_is_gone(name: str) -> bool:
 
 
 def _ask(renter: Renter, name: str, lease: Lease | None) -> Lease:
-    """Address and host key from the provider itself, for another machine than the one that rented."""
+    """Address and host key from the provider itself, for another machine than the one that rented; it needs the key."""
     pod = renter.client.pod_named(name)
     if pod is None:
         raise HostGoneError(f"pod {name} is gone")
+    if not is_ours(pod):
+        raise HostError(whose(pod))
     said = read_said(renter.client, pod.id)
     if pod.ssh is None or said.host_key is None:
         raise HostError(f"pod {name} is {pod.status} and cannot be reached by SSH yet; try again in a minute")

@@ -39,6 +39,7 @@ def _end_pod(renter: Renter, lease: Lease) -> bool:
 def _end_volume(renter: Renter, lease: Lease) -> bool:
     volume = renter.client.volume_named(lease.name)
     if volume is not None:
+        renter.refuse_shared(volume.id)
         renter.client.delete_volume(volume.id)
     if lease.id or volume is not None:
         id_ = volume.id if volume else lease.id

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from infra.journal import Journal, Lease
 from infra.runpod.client import RunpodClient
-from infra.runpod.guard import GONE, gpu_name
+from infra.runpod.guard import gpu_name
+from infra.runpod.owner import GONE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from infra.errors import HostError
 from infra.hosts.banner import wait_for_banner
 from infra.hosts.keys import key_path
+from infra.hosts.refusal import NoKeyError
 from infra.hosts.ssh import SshHost
 from infra.journal import Lease
 from infra.runpod.client import RunpodClient
-from infra.runpod.errors import BadHostError
+from infra.runpod.errors import BadHostError, RefusedError
 from infra.runpod.wire import Pod
 
 LINE = "sonarstack machine: "
@@ -80,6 +81,7 @@ def wait_ready(
 
     Raises:
         BadHostError: it will not be, or not in time: give it back and take another.
+        RefusedError: it works, for whoever has its key.
     """
     deadline = clock() + timeout_s
     say(f"pod {lease.id}: waiting for its container")
@@ -97,7 +99,7 @@ def wait_ready(
         wait_for_banner(host, port, timeout_s=max(0.0, deadline - clock()), sleep=sleep)
     except HostError as error:
         raise BadHostError(f"pod {lease.id} does not speak SSH: {error}") from error
-    _let_in(address, said.host_key, lease.stamp, deadline, sleep, clock)
+    _let_in(address, said.host_key, lease, deadline, sleep, clock)
     return Ready(
         pod_id=lease.id,
         address=address,
@@ -159,17 +161,22 @@ def _said(
 def _let_in(
     address: str,
     host_key: str,
-    stamp: str,
+    lease: Lease,
     deadline: float,
     sleep: Callable[[float], None],
     clock: Callable[[], float],
 ) -> None:
-    host = SshHost(address, host_key=host_key, identity=str(key_path(stamp)), identity_only=True)
+    host = SshHost(address, host_key=host_key, identity=str(key_path(lease.stamp)), identity_only=True)
     last = "it was never asked"
     while clock() < deadline:
         try:
             host.run(["true"], timeout_s=30.0)
             return
+        except NoKeyError as error:
+            # No fault of its host's: it may be training for another machine of its owner's.
+            raise RefusedError(
+                f"pod {lease.id} lives and was not ended, but SSH is closed to us: {error}"
+            ) from error
         except HostError as error:
             last = str(error)
         sleep(LOOK_S)

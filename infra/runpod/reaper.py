@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from infra.reaping import Reaped
 from infra.runpod.errors import CancelledError, RunpodError
-from infra.runpod.guard import GONE, Action, Finding, plan_reaping
+from infra.runpod.guard import Action, Finding, plan_reaping
+from infra.runpod.owner import GONE, is_ours
 from infra.runpod.rent import Renter
 
 LOOKS, LOOK_PAUSE_S = 5, 2.0
@@ -46,10 +47,13 @@ def reap(renter: Renter, findings: Sequence[Finding]) -> Iterator[Reaped[Finding
 
 def _end_pod(renter: Renter, one: Finding) -> bool:
     assert one.pod is not None
-    lease = renter.lease_of(one.pod, one.lease)
+    known = one.lease is not None and one.lease.id == one.id
+    # Another machine's journal has its lease, and it ends all the same: nobody may outlive one.
+    lease = renter.lease_of(one.pod, one.lease) if known or is_ours(one.pod) else None
     renter.client.delete_pod(one.id)
     _prove_gone(renter, one)
-    renter.journal.change(lease, ended_at=renter.now(), end_reason=f"reaped: {one.reason}")
+    if lease is not None:
+        renter.journal.change(lease, ended_at=renter.now(), end_reason=f"reaped: {one.reason}")
     return True
 
 
@@ -101,7 +105,7 @@ def _claim(renter: Renter, one: Finding) -> bool:
     """A lease whose answer was lost gets the id of what came of it."""
     if one.lease is None or one.lease.id:
         return False
-    if one.pod is not None:
+    if one.pod is not None and is_ours(one.pod):
         renter.lease_of(one.pod, one.lease)
     elif one.kind == "volume" and one.id:
         renter.journal.change(one.lease, id=one.id)

@@ -21,6 +21,7 @@ from infra.runpod.errors import (
     ServiceError,
 )
 from infra.runpod.offers import Offer, check_cost, rank_offers
+from infra.runpod.owner import GONE, is_ours, refuse_foreign
 from infra.runpod.spec import PodSpec, spec_of, told_lease
 from infra.runpod.wire import Pod
 
@@ -30,7 +31,6 @@ LOOKS, LOOK_PAUSE_S = 4, 3.0
 """A pod whose answer was lost may come into the list late (an assumption)."""
 UNSURE_FOR = timedelta(minutes=10)
 """A lease so young whose pod nobody has seen may still be on its way."""
-GONE = "TERMINATED"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,16 +63,22 @@ class Renter:
 
         Raises:
             OfferError: nothing in the catalogue is as wished; nothing was asked for.
-            NoCapacityError, BalanceError, RefusedError: nothing was rented.
+            NoCapacityError, BalanceError, RefusedError: nothing was rented, and what another machine rented left alone.
             ServiceError: nobody knows; the lease stays in the journal, and another call takes up what there is.
         """
         return self.adopt(spec) or self.rent(spec)
 
     def adopt(self, spec: PodSpec) -> Rented | None:
-        """The pod of this name if it lives; one that stopped or broke is given back first."""
+        """The pod of this name if it lives; one that stopped or broke is given back first.
+
+        Raises:
+            RefusedError: another machine rented it.
+        """
         lease = self.journal.living(self.client.address, spec.name)
+        found = self._look(spec.name, lease)
+        refuse_foreign(found)
         alive: list[Pod] = []
-        for pod in self._look(spec.name, lease):
+        for pod in found:
             if pod.status in ("EXITED", "ERROR"):
                 self._end(pod, "it had stopped")
             elif alive:
@@ -101,10 +107,20 @@ class Renter:
                 refusals.append(str(error))
         raise _none_left(offers, refusals, only_rules=kinds == {RefusedError})
 
-    def give_back(self, name: str, reason: str) -> None:
-        """End every pod of a name, and settle its lease; fine if none is there."""
+    def give_back(self, name: str, reason: str, *, foreign: bool = False) -> None:
+        """End every pod of a name, and settle its lease; fine if none is there.
+
+        Args:
+            foreign: also what another machine rented.
+
+        Raises:
+            RefusedError: only what another machine rented is there.
+        """
         lease = self.journal.living(self.client.address, name)
-        found = self._look(name, lease)
+        there = self._look(name, lease)
+        found = there if foreign else [pod for pod in there if is_ours(pod)]
+        if not found:
+            refuse_foreign(there)
         for pod in found:
             self.client.delete_pod(pod.id)
         if lease is None:
@@ -116,6 +132,14 @@ class Renter:
             self.journal.change(lease, ended_at=self.now(), end_reason=reason)
         else:
             self.journal.drop(lease)
+
+    def refuse_shared(self, volume_id: str) -> None:
+        """Before a volume is taken up or removed.
+
+        Raises:
+            RefusedError: a pod of another machine is on it.
+        """
+        refuse_foreign(pod for pod in self.client.pods() if pod.volume_id == volume_id)
 
     def settle(self, lease: Lease, reason: str) -> Lease:
         """Write down that a pod ended while nobody looked: by the provider's bill, else as late as its lease allows."""
@@ -184,7 +208,13 @@ class Renter:
                 self.journal.change(lease, ended_at=self.now(), end_reason=reason)
 
     def lease_of(self, pod: Pod, lease: Lease | None, spec: PodSpec | None = None) -> Lease:
-        """The journal's, completed; or a new one from what the pod was told, where the journal is another machine's."""
+        """The journal's, completed; or a new one from what the pod was told, where the journal is another machine's.
+
+        Raises:
+            RefusedError: its key is another machine's too, or it is none of this project's.
+        """
+        if lease is None or lease.id != pod.id:
+            refuse_foreign([pod])
         if lease is not None and lease.id in ("", pod.id):
             return self.journal.change(
                 lease, id=pod.id, price_usd_per_h=pod.cost_usd_per_h or lease.price_usd_per_h

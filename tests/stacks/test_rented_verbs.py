@@ -26,6 +26,7 @@ from infra.jobs import detached
 from infra.jobs.job import JobStatus, ended
 from infra.journal import Journal
 from infra.runpod.client import RunpodClient
+from infra.runpod.owner import KEYS_VARIABLE
 from infra.runpod.simulator.run import Simulator, running
 from infra.runs import open_home
 from infra.runs.home import HomeReceipt
@@ -103,6 +104,7 @@ def rent(desk: Desk, hours: float = 2.0, address: str = "") -> str:
             "image": "x/y:1",
             "gpu": {"id": "NVIDIA GeForce RTX 4090"},
             "args": "sleep 99",
+            "env": {KEYS_VARIABLE: ensure_key(MARK)},
         }
         pod = client.create_pod(body)
     now = datetime.now(UTC)
@@ -189,7 +191,6 @@ def test_up_warns_of_what_has_outlived_its_lease(desk) -> None:
 
 
 def test_down_ends_with_the_receipt_kept_twice_and_the_key_forgotten(desk) -> None:
-    ensure_key(MARK)
     pod = rent(desk)
     folder = desk.folder / "runs" / "runpod"
     folder.mkdir(parents=True)

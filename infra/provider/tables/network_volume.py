@@ -39,6 +39,7 @@ class NetworkVolumeTable:
         with open_account(call.cancelled) as renter:
             volume = renter.client.volume_named(inputs["name"])
             if volume is not None:
+                renter.refuse_shared(volume.id)
                 _claim(renter, inputs, volume)
             else:
                 volume = _rent(renter, inputs)
@@ -81,6 +82,7 @@ class NetworkVolumeTable:
         """See `Table.delete`; what lies on it goes with it, after TrainingRun has brought the run home."""
         refuse_to_remove(id_, call.variables)
         with open_account(call.cancelled) as renter:
+            renter.refuse_shared(id_)
             account = renter.client.address
             for lease in renter.journal.leases(account=account, stamp=str(inputs["stamp"])):
                 if lease.kind != "volume" and lease.ended_at is None:

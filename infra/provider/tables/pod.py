@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from infra.provider.discard import DISCARD
 from infra.provider.table import Call, Made, Values, require
 from infra.runpod.account import open_account
 from infra.runpod.aftermath import how_it_ended
 from infra.runpod.errors import RunpodError
 from infra.runpod.offers import check_cost
 from infra.runpod.open_runs import refuse_to_end
+from infra.runpod.owner import is_ours
 from infra.runpod.rent import Rented, Renter
 from infra.runpod.spec import SHAPE, camel, spec_from_inputs, spec_inputs, spec_of
 
@@ -52,7 +54,9 @@ class PodTable:
                     "status": outputs.get("status") if outputs.get("status") == ENDED else GONE,
                 }
             lease = renter.journal.living(renter.client.address, id_)
-            if pod.id == outputs.get("podId") and lease is not None and lease.id == pod.id:
+            known = lease is not None and lease.id == pod.id
+            # Of another machine's pod that our state tells of there is no lease here, and none is made.
+            if pod.id == outputs.get("podId") and (known or not is_ours(pod)):
                 return {**outputs, "status": pod.status, "priceUsdPerH": pod.cost_usd_per_h}
             # Another one, rented by an `up` that was killed before it could tell: its lease is another too.
             return {
@@ -105,11 +109,15 @@ class PodTable:
             return _outputs(renter, rented)
 
     def delete(self, call: Call, id_: str, inputs: Values, outputs: Values) -> None:
-        """See `Table.delete`; every pod of this name, and proven gone."""
+        """See `Table.delete`; every pod of this name, and proven gone.
+
+        What another machine rented may be training: only whoever gives up the run ends it from here.
+        """
         refuse_to_end(id_, call.variables)
+        every = call.variables.get(DISCARD) == "1"
         with open_account(call.cancelled) as renter:
-            renter.give_back(id_, "destroyed")
-            left = [pod for pod in renter.client.pods_named(id_) if pod.status != "TERMINATED"]
+            renter.give_back(id_, "destroyed", foreign=every)
+            left = [pod for pod in renter.client.pods_named(id_) if every or is_ours(pod)]
             if left:
                 raise RunpodError(
                     f"Runpod still lists pod {left[0].id} after its end was asked for; run it again"

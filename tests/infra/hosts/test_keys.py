@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from infra.errors import HostError
-from infra.hosts.keys import ensure_key, forget_key, key_path
+from infra.hosts.keys import ensure_key, forget_key, key_path, public_key
 from tests.infra.hosts.proxy import REPOSITORY
 
 
@@ -59,6 +59,13 @@ def test_a_damaged_key_is_one_line(state) -> None:
     key_path("k").write_text("rubbish")
     with pytest.raises(HostError, match=r"keys/k cannot be used: .*; remove it to have a new one made"):
         ensure_key("k")
+
+
+def test_looking_for_a_key_makes_none(state) -> None:
+    assert public_key("k") is None
+    assert not key_path("k").exists()
+    kind, key, _ = ensure_key("k").split()
+    assert public_key("k") == f"{kind} {key}"
 
 
 def test_a_key_is_forgotten(state) -> None:

@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.hosts.keys import ensure_key
 from infra.journal import Journal, Lease
 from infra.runpod.client import RunpodClient
+from infra.runpod.errors import RefusedError
 from infra.runpod.leftovers import end_leftovers
+from infra.runpod.owner import KEYS_VARIABLE
 from infra.runpod.rent import Renter
 from infra.runpod.simulator.run import running
 from tests.infra.runpod.simulator.asking import POD
@@ -15,7 +18,8 @@ STAMP = "sonarstack-t-000000"
 
 
 @pytest.fixture
-def renter(tmp_path):
+def renter(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with (
         running(tmp_path / "account", allowed=tmp_path / "pods") as service,
         RunpodClient(service.key, service.address) as client,
@@ -36,6 +40,10 @@ def lease(renter: Renter, **more) -> Lease:
         "price_usd_per_h": 0.01,
     }
     return renter.journal.write(Lease(**{**values, **more}))
+
+
+def ours() -> dict[str, str]:
+    return {KEYS_VARIABLE: ensure_key(STAMP)}
 
 
 def make(renter: Renter) -> str:
@@ -69,7 +77,7 @@ def test_one_that_a_pod_was_ready_on_stays(renter) -> None:
 def test_a_pod_that_was_never_ready_goes_and_its_volume_after_it(renter, tmp_path) -> None:
     kept = lease(renter, id=make(renter))
     mounts = {"network": [{"volumeId": kept.id, "path": str(tmp_path / "pods" / "workspace")}]}
-    made = renter.client.create_pod({**POD, "name": f"{STAMP}-pod", "mounts": mounts})
+    made = renter.client.create_pod({**POD, "name": f"{STAMP}-pod", "mounts": mounts, "env": ours()})
     lease(renter, kind="pod", name=f"{STAMP}-pod", rented_at=kept.rented_at + timedelta(minutes=1))
     assert end_leftovers(renter, STAMP) == [f"{STAMP}-pod", f"{STAMP}-volume"]
     assert renter.client.pods() == []
@@ -77,6 +85,15 @@ def test_a_pod_that_was_never_ready_goes_and_its_volume_after_it(renter, tmp_pat
     told = {one.kind: one for one in renter.journal.leases()}
     assert told["pod"].id == made.id
     assert all(one.ended_at for one in told.values())
+
+
+def test_a_volume_that_another_machines_pod_is_on_stays(renter, tmp_path) -> None:
+    kept = lease(renter, id=make(renter))
+    mounts = {"network": [{"volumeId": kept.id, "path": str(tmp_path / "pods" / "workspace")}]}
+    made = renter.client.create_pod({**POD, "name": f"{STAMP}-pod", "mounts": mounts})
+    with pytest.raises(RefusedError, match=f"{made.id} .*another machine.*nothing was ended"):
+        end_leftovers(renter, STAMP)
+    assert len(renter.client.volumes()) == 1
 
 
 def test_a_pod_that_was_ready_is_left_to_reap(renter) -> None:

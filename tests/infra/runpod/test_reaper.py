@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.hosts.keys import ensure_key
 from infra.journal import Journal
 from infra.runpod.client import RunpodClient
 from infra.runpod.errors import ServiceError
 from infra.runpod.guard import plan_reaping
+from infra.runpod.owner import KEYS_VARIABLE
 from infra.runpod.reaper import look, reap
 from infra.runpod.rent import Renter
 from infra.runpod.simulator.run import Simulator, running
 from infra.runpod.spec import LEASE_VARIABLE, SPEC_VARIABLE
-from tests.infra.runpod.things import SPEC, STAMP, lease, volume_lease
+from tests.infra.runpod.things import ELSEWHERE, SPEC, STAMP, lease, volume_lease
 
 HOUR = timedelta(hours=1)
 
@@ -26,13 +28,16 @@ def sim(tmp_path) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def renter(sim, tmp_path) -> Iterator[Renter]:
+def renter(sim, tmp_path, monkeypatch) -> Iterator[Renter]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with RunpodClient(sim.key, sim.address, sleep=lambda _: None) as client:
         yield Renter(client, Journal(tmp_path / "leases"), sleep=lambda _: None)
 
 
-def rent(renter: Renter, until: datetime | None, *, name: str = SPEC.name, ours: bool = True, volume=None):
-    env = {SPEC_VARIABLE: json.dumps(SPEC.as_dict())} if ours else {}
+def rent(
+    renter: Renter, until: datetime | None, *, name: str = SPEC.name, ours: bool = True, volume=None, key=""
+):
+    env = {SPEC_VARIABLE: json.dumps(SPEC.as_dict()), KEYS_VARIABLE: key or ensure_key(STAMP)} if ours else {}
     if until is not None:
         env[LEASE_VARIABLE] = f"{until.timestamp():.0f}"
     body = {
@@ -63,6 +68,19 @@ def test_what_outlived_its_lease_ends_and_all_else_lives(sim, renter) -> None:
     assert kept.ended_at is not None
     assert "its lease ran out" in kept.end_reason
     assert list(reap(renter, look(renter))) == []
+
+
+def test_what_another_machine_rented_ends_by_its_lease_and_gets_none_here(sim, renter) -> None:
+    renter.journal.write(lease(account=sim.address, id="", rented_at=datetime.now(UTC)))
+    living = rent(renter, datetime.now(UTC) + HOUR, key=ELSEWHERE)
+    list(reap(renter, look(renter)))
+    assert [one.id for one in renter.journal.leases()] == [""], (
+        "ours may still come; theirs is not taken for it"
+    )
+    late = rent(renter, datetime.now(UTC) - HOUR, key=ELSEWHERE)
+    assert [(one.finding.id, one.error) for one in reap(renter, look(renter))] == [(late.id, "")]
+    assert [one.id for one in renter.client.pods()] == [living.id]
+    assert [one.id for one in renter.journal.leases()] == [""]
 
 
 def test_an_error_of_one_is_told_and_the_next_one_ends(sim, renter, monkeypatch) -> None:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.ended import ended_since
+from infra.hosts.keys import ensure_key
 from infra.journal import Journal
 from infra.receipt import keep_receipt
 from infra.runpod.client import RunpodClient
 from infra.runpod.errors import ServiceError
+from infra.runpod.owner import KEYS_VARIABLE
 from infra.runpod.receipt import receipt_of
 from infra.runpod.rent import Renter
 from infra.runpod.simulator.run import Simulator, running
@@ -40,7 +42,7 @@ def advance(sim: Simulator, hours: float) -> None:
 def test_a_pod_of_two_hours_and_its_volume_by_clock_and_bill(sim, renter) -> None:
     volume = renter.client.create_volume(name=f"{STAMP}-volume", size_gb=20, data_center="EU-RO-1")
     body = {"name": SPEC.name, "image": "x/y:1", "gpu": {"id": "NVIDIA GeForce RTX 4090"}, "args": "sleep 99"}
-    pod = renter.client.create_pod({**body, "disk": 50})
+    pod = renter.client.create_pod({**body, "disk": 50, "env": {KEYS_VARIABLE: ensure_key(STAMP)}})
     start = datetime.now(UTC) - 2 * HOUR
     renter.journal.write(
         lease(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from infra.hosts.keys import ensure_key
 from infra.journal import Journal
 from infra.runpod.errors import (
     BalanceError,
@@ -17,11 +18,18 @@ from infra.runpod.errors import (
     RunpodError,
     ServiceError,
 )
+from infra.runpod.owner import KEYS_VARIABLE
 from infra.runpod.rent import LOOKS, Renter
 from infra.runpod.wire import GpuType
-from tests.infra.runpod.things import ACCOUNT, HOUR, NOW, SPEC, lease, pod
+from tests.infra.runpod import things
+from tests.infra.runpod.things import ACCOUNT, HOUR, NOW, SPEC, STAMP, lease
 
 TWO = replace(SPEC, gpus=("RTX 4090", "RTX 3090"))
+
+
+def pod(**more):
+    """Rented from this machine."""
+    return things.pod(**{"key": ensure_key(STAMP), **more})
 
 
 class Client:
@@ -118,10 +126,45 @@ def test_what_lives_under_the_name_is_taken_up_and_all_else_under_it_ended(rente
 
 
 def test_a_pod_of_the_name_that_is_not_ours_is_left(renter) -> None:
-    it = renter(pod(env={}))
-    assert it.adopt(SPEC) is not None, "the name and the shape it comes from are ours"
+    no_spec = {KEYS_VARIABLE: ensure_key(STAMP)}
+    it = renter(pod(env=no_spec))
+    assert it.adopt(SPEC) is not None, "the name, the shape it comes from and the key are ours"
     with pytest.raises(RefusedError, match="was not rented by this project"):
-        it.lease_of(pod(env={}), None)
+        it.lease_of(pod(env=no_spec), None)
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "EXITED"])
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("env", [None, {}])
+def test_what_another_machine_rented_is_neither_taken_up_nor_ended(renter, status, known, env) -> None:
+    theirs = things.pod(status=status, env=env)
+    it = renter(theirs, leases=[lease()] if known else [])
+    for act in (it.adopt_or_rent, it.adopt):
+        with pytest.raises(RefusedError, match=r"p1 .*was rented from another machine.*nothing was ended"):
+            act(SPEC)
+    with pytest.raises(RefusedError, match=r"bring its ~/\.local/state/sonarstack here"):
+        it.give_back(SPEC.name, "enough")
+    if not known:
+        with pytest.raises(RefusedError, match="work from that machine"):
+            it.lease_of(theirs, lease(id=""))
+    assert it.client.pods == [theirs]
+    assert not {"create", "end p1"} & set(it.client.seen)
+    assert all(one.ended_at is None for one in it.journal.leases())
+    it.give_back(SPEC.name, "its run was given up", foreign=True)
+    assert it.client.pods == []
+
+
+def test_beside_what_another_machine_rented_only_ours_is_given_back(renter) -> None:
+    theirs = things.pod(id_="theirs")
+    it = renter(theirs, pod(), leases=[lease()])
+    it.give_back(SPEC.name, "enough")
+    assert it.client.pods == [theirs]
+    assert it.journal.leases()[0].end_reason == "enough"
+
+
+def test_a_key_that_was_brought_here_opens_what_another_machine_rented(renter) -> None:
+    it = renter(pod())
+    assert it.adopt(SPEC).lease.id == "p1"
 
 
 @pytest.mark.parametrize(
