@@ -20,6 +20,7 @@ from infra.runpod.errors import (
     ServiceError,
 )
 from infra.runpod.logs import log_lines
+from infra.runpod.owner import KEYS_VARIABLE
 from infra.runpod.transport import ATTEMPTS, TIMEOUT, Transport, at, pause_s, read
 from infra.runpod.wire import (
     CpuType,
@@ -108,7 +109,7 @@ class RunpodClient:
         return None if found is None or found.status == "TERMINATED" else found
 
     def pods_named(self, name: str) -> list[Pod]:
-        """The living pods of this name, the oldest first; more than one means that an answer was lost twice."""
+        """The living pods of this name, the oldest first; more than one means that an answer was lost."""
         found = self._named(PODS, "pods", name, Pod.read)
         return sorted((one for one in found if one.status != "TERMINATED"), key=lambda one: one.created_at)
 
@@ -126,7 +127,21 @@ class RunpodClient:
             NoCapacityError, PoolRefusedError, BalanceError, RefusedError: nothing was rented.
             ServiceError: no answer; the text says whether such a pod was looked for.
         """
-        return self._created(PODS, f"create pod {request['name']}", request, Pod.read, self.pod_named)
+        what = f"create pod {request['name']}"
+        return self._created(PODS, what, request, Pod.read, self.pod_named, again=self._end_first)
+
+    def _end_first(self, made: Pod) -> None:
+        """End what a request with a lost answer made after all, if it is seen by now; else its name tells of it."""
+        key = made.env.get(KEYS_VARIABLE)
+        try:
+            for one in self.pods_named(made.name):
+                # Another machine's of the same name has another key.
+                if one.id != made.id and one.env.get(KEYS_VARIABLE) == key:
+                    self.delete_pod(one.id)
+        except CancelledError:
+            raise
+        except RunpodError:
+            return  # what was made must be known; whoever looks by its name ends the other
 
     def delete_pod(self, pod_id: str) -> None:
         """End it; one that is gone already is a success."""
@@ -309,15 +324,23 @@ class RunpodClient:
         body: Mapping[str, Any],
         kind: Callable[[Mapping[str, Any]], T],
         named: Callable[[str], T | None],
+        *,
+        again: Callable[[T], None] = lambda _: None,
     ) -> T:
         """Create; after a lost answer its name is looked for several times before it is asked for again.
 
         What is refused once an answer was lost is no plain refusal: the lost one may have taken the last GPU.
+
+        Args:
+            again: is told of what another request than the first made.
         """
         lost: RunpodError | None = None
         for attempt in range(ATTEMPTS):
             try:
-                return read(kind, self._asks.send("POST", path, what, body), what)
+                made = read(kind, self._asks.send("POST", path, what, body), what)
+                if lost is not None:
+                    again(made)
+                return made
             except CancelledError:
                 raise
             except RunpodError as error:

@@ -74,7 +74,7 @@ def pod_remains(where: Mapping[str, Any], cancelled: threading.Event | None = No
 def pod_is_gone(name: str) -> bool:
     """Whether the provider has no such pod any more; its lease is settled then. One that moved is found again."""
     with open_account() as renter:
-        pod = renter.client.pod_named(name)
+        pod = renter.pod_named(name)
         lease = renter.journal.living(renter.client.address, name)
         if pod is not None:
             if lease is not None and pod.ssh is not None and lease.address != _address(pod):
@@ -87,7 +87,7 @@ def pod_is_gone(name: str) -> bool:
 
 def _ask(renter: Renter, name: str, lease: Lease | None) -> Lease:
     """Address and host key from the provider itself, for another machine than the one that rented; it needs the key."""
-    pod = renter.client.pod_named(name)
+    pod = renter.pod_named(name)
     if pod is None:
         raise HostGoneError(f"pod {name} is gone")
     if not is_ours(pod):

@@ -92,6 +92,24 @@ class Renter:
             self.settle(lease, "it was gone when somebody looked")
         return None
 
+    def named(self, name: str, lease: Lease | None) -> list[Pod]:
+        """The living pods of a name: first the one that its lease speaks of, where the job is, then the oldest.
+
+        A create whose answer was lost may be asked for again, and make its pod all the same, older than the second.
+        """
+        found = [pod for pod in self.client.pods_named(name) if pod.status != GONE]
+        return sorted(found, key=lambda pod: (lease is None or pod.id != lease.id, pod.created_at))
+
+    def pod_named(self, name: str) -> Pod | None:
+        """The first of `named`."""
+        return next(iter(self.named(name, self.journal.living(self.client.address, name))), None)
+
+    def end_others(self, lease: Lease) -> None:
+        """End what a lost answer left beside the pod of a lease: it bills, and no job will ever run on it."""
+        for pod in self.named(lease.name, lease):
+            if pod.id != lease.id and is_ours(pod):
+                self._end(pod, "a second of its name")
+
     def rent(self, spec: PodSpec) -> Rented:
         """The cheapest offer that can be had, in turn. See `adopt_or_rent`."""
         catalogue = self.client.gpus(count=spec.gpu_count, cloud=spec.cloud.upper(), min_cuda=spec.min_cuda)
@@ -190,15 +208,14 @@ class Renter:
         return Rented(pod=pod, lease=lease)
 
     def _look(self, name: str, lease: Lease | None) -> list[Pod]:
-        """The living pods of a name, the oldest first; patiently where one may still be on its way."""
+        """As `named`; patiently where one may still be on its way."""
         unsure = lease is not None and not lease.id and self.now() - lease.rented_at < UNSURE_FOR
         for look in range(LOOKS if unsure else 1):
             if look:
                 self.sleep(LOOK_PAUSE_S)
-            found = [pod for pod in self.client.pods_named(name) if pod.status != GONE]
+            found = self.named(name, lease)
             if found:
-                # The oldest is the one that its lease speaks of.
-                return sorted(found, key=lambda pod: pod.created_at)
+                return found
         return []
 
     def _end(self, pod: Pod, reason: str) -> None:

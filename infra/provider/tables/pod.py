@@ -47,7 +47,7 @@ class PodTable:
     def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
         """See `Table.read`; one that is gone is still known, for its run may be on the volume."""
         with open_account(call.cancelled) as renter:
-            pod = renter.client.pod_named(id_)
+            pod = renter.pod_named(id_)
             if pod is None:
                 return {
                     **outputs,
@@ -67,7 +67,7 @@ class PodTable:
     def imported(self, call: Call, id_: str) -> tuple[str, Values, Values] | None:
         """A pod of ours that no state knows, by its name or Runpod's id, with the inputs it was rented with."""
         with open_account(call.cancelled) as renter:
-            pod = renter.client.pod_named(id_) or renter.client.pod(id_)
+            pod = renter.pod_named(id_) or renter.client.pod(id_)
             told = spec_of(pod.env) if pod is not None else None
             if pod is None or told is None:
                 return None
@@ -80,7 +80,7 @@ class PodTable:
             return []
         try:
             with open_account(call.cancelled) as renter:
-                pod = renter.client.pod_named(id_)
+                pod = renter.pod_named(id_)
         except RunpodError:
             # A preview must not fail because the service is away; up, refresh and destroy will say so.
             return []

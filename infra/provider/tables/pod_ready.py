@@ -77,6 +77,8 @@ class PodReadyTable:
                         "Run `up` again later, or name other gpus or dataCenters"
                     )
                 lease = renter.rent(spec).lease
+            # By now a create whose answer was lost has come to what it comes to.
+            renter.end_others(lease)
             renter.journal.change(lease, address=ready.address, host_key=ready.host_key)
             return {
                 "host": where_of_pod(spec, inputs.get("dataCenter")),
@@ -96,7 +98,7 @@ def _lease(renter: Renter, name: str) -> Lease:
     lease = renter.journal.living(renter.client.address, name)
     if lease is not None and lease.id:
         return lease
-    pod = renter.client.pod_named(name)
+    pod = renter.pod_named(name)
     if pod is None:
         raise RunpodError(f"pod {name} is gone before it was ready; run `up` again")
     return renter.lease_of(pod, lease)

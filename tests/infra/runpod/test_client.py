@@ -169,9 +169,27 @@ def test_a_lost_answer_to_a_create_never_makes_two(made, lost) -> None:
 
 def test_a_create_that_did_not_happen_is_asked_for_again(made) -> None:
     field, create, ours = made
-    service = Service(problem(502), *[{field: []}] * LOOKS, httpx.Response(201, json=ours))
+    service = Service(problem(502), *[{field: []}] * LOOKS, httpx.Response(201, json=ours), {field: [ours]})
     assert create(service.client()).id == ours["id"]
     assert service.methods().count("POST") == 2
+    assert "DELETE" not in service.methods()
+
+
+@pytest.mark.parametrize(
+    "end", [httpx.Response(204), problem(404), problem(400), *[[problem(503)] * ATTEMPTS]]
+)
+def test_what_the_lost_request_made_after_all_is_ended_and_the_answered_one_kept(pod, end) -> None:
+    env = {"SONARSTACK_MACHINE_KEYS": "ssh-ed25519 AAAA x"}
+    made = {**pod, "env": env}
+    first = {**made, "id": "first", "createdAt": "2026-01-01T00:00:00Z"}
+    theirs = {**made, "id": "theirs", "env": {"SONARSTACK_MACHINE_KEYS": "ssh-ed25519 BBBB x"}}
+    service = Service(
+        httpx.ReadTimeout("lost"), *[{"pods": []}] * LOOKS, httpx.Response(201, json=made),
+        {"pods": [first, theirs, made]}, *(end if isinstance(end, list) else [end]),
+    )  # fmt: skip
+    assert service.client().create_pod({**REQUEST, "name": pod["name"]}).id == pod["id"]
+    ended = [one.url.path.rpartition("/")[2] for one in service.asked if one.method == "DELETE"]
+    assert set(ended) == {"first"}
 
 
 @pytest.mark.parametrize("look", [problem(503), problem(403), problem(401), problem(404), {}, problem(429)])

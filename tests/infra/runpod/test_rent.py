@@ -125,6 +125,24 @@ def test_what_lives_under_the_name_is_taken_up_and_all_else_under_it_ended(rente
     assert "create" not in it.client.seen
 
 
+def test_of_two_the_one_that_its_lease_speaks_of_is_kept_though_it_is_the_younger(renter) -> None:
+    """Its job is there; the older one came of a request whose answer was lost, and is idle."""
+    idle, works = pod(id_="idle"), replace(pod(id_="works"), created_at=NOW)
+    it = renter(idle, works, leases=[lease(id="works")])
+    assert it.pod_named(SPEC.name).id == "works"
+    assert it.adopt(SPEC).pod.id == "works"
+    assert it.client.pods == [works]
+    assert it.journal.living(ACCOUNT, SPEC.name).id == "works"
+
+
+def test_beside_the_pod_of_a_lease_what_a_lost_answer_left_is_ended(renter) -> None:
+    theirs = things.pod(id_="theirs")
+    it = renter(pod(id_="idle"), pod(), theirs, leases=[lease()])
+    it.end_others(lease())
+    assert [one.id for one in it.client.pods] == ["p1", "theirs"]
+    assert it.journal.living(ACCOUNT, SPEC.name).id == "p1"
+
+
 def test_a_pod_of_the_name_that_is_not_ours_is_left(renter) -> None:
     no_spec = {KEYS_VARIABLE: ensure_key(STAMP)}
     it = renter(pod(env=no_spec))
