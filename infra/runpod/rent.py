@@ -143,6 +143,9 @@ class Renter:
             self.client.delete_pod(pod.id)
         if lease is None:
             return
+        if lease.id and all(pod.id != lease.id for pod in there):
+            # A list may lag behind (an assumption): only an end that was asked for is written down.
+            self.client.delete_pod(lease.id)
         if found and not lease.id:
             # Its answer was lost, and it billed all the same.
             lease = self.journal.change(lease, id=found[0].id, price_usd_per_h=found[0].cost_usd_per_h)

@@ -253,6 +253,25 @@ def test_give_back_ends_every_pod_of_the_name(renter) -> None:
     it.give_back(SPEC.name, "again")  # fine if none is there
 
 
+def test_give_back_ends_what_its_lease_speaks_of_though_the_list_lags_behind(renter) -> None:
+    it = renter(pod(id_="p2"), leases=[lease()])
+    it.give_back(SPEC.name, "went to ERROR")
+    assert it.client.seen == ["list", "end p2", "end p1"]
+    assert it.journal.leases()[0].ended_at == NOW
+
+
+def test_what_could_not_be_ended_is_not_written_down_as_ended(renter, monkeypatch) -> None:
+    it = renter(leases=[lease()])
+
+    def refuses(_: str) -> None:
+        raise ServiceError("no answer")
+
+    monkeypatch.setattr(it.client, "delete_pod", refuses)
+    with pytest.raises(ServiceError):
+        it.give_back(SPEC.name, "went to ERROR")
+    assert it.journal.leases()[0].ended_at is None
+
+
 def test_give_back_of_what_was_never_seen_counts_what_it_cost(renter) -> None:
     it = renter(pod(usd=0.6), leases=[lease(id="", rented_at=NOW)])
     it.give_back(SPEC.name, "enough")
