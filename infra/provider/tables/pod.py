@@ -1,20 +1,23 @@
 """Pod: a rented machine under a name of ours. It returns as soon as something is rented; PodReady waits."""
 
+import math
 from typing import Any
 
 from infra.provider.discard import DISCARD
-from infra.provider.table import Call, Made, Values, require
+from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.runpod.account import open_account
 from infra.runpod.aftermath import how_it_ended
-from infra.runpod.errors import RunpodError
+from infra.runpod.errors import RefusedError, RunpodError
 from infra.runpod.offers import check_cost
 from infra.runpod.open_runs import refuse_to_end
 from infra.runpod.owner import is_ours
 from infra.runpod.rent import Rented, Renter
-from infra.runpod.spec import SHAPE, camel, spec_from_inputs, spec_inputs, spec_of
+from infra.runpod.spec import SHAPE, PodSpec, camel, spec_from_inputs, spec_inputs, spec_of
 
 ENDED, GONE = "ENDED", "GONE"
 """Ended as planned: not rented again. Gone: nobody knows yet; the next `up` finds out."""
+CLOCKS_DIFFER_H = 1 / 60
+"""Its lease may have been fixed by another machine's clock."""
 
 
 class PodTable:
@@ -42,7 +45,13 @@ class PodTable:
         spec = spec_from_inputs(inputs)
         with open_account(call.cancelled) as renter:
             rented = renter.adopt_or_rent(spec)
-            return Made(id=spec.name, outputs=_outputs(renter, rented))
+            made = Made(id=spec.name, outputs=_outputs(renter, rented))
+            try:
+                _check_terms(renter, spec, rented)
+            except RefusedError as error:
+                # It lives: the state must know of it, so that `down` ends it.
+                raise InitFailedError(str(error), made) from error
+            return made
 
     def read(self, call: Call, id_: str, inputs: Values, outputs: Values) -> Values | None:
         """See `Table.read`; one that is gone is still known, for its run may be on the volume."""
@@ -98,7 +107,7 @@ class PodTable:
         with open_account(call.cancelled) as renter:
             rented = renter.adopt(spec)
             if rented is not None:
-                check_cost(spec.max_usd_per_h, rented.pod.cost_usd_per_h)
+                _check_terms(renter, spec, rented)
             elif inputs.get("job") == outputs.get("job") and (
                 outputs.get("status") == ENDED
                 or how_it_ended(renter, spec, outputs.get("dataCenter")) is not None
@@ -122,6 +131,25 @@ class PodTable:
                 raise RunpodError(
                     f"Runpod still lists pod {left[0].id} after its end was asked for; run it again"
                 )
+
+
+def _check_terms(renter: Renter, spec: PodSpec, rented: Rented) -> None:
+    """What was rented before, against the price and the hours that are promised now.
+
+    Raises:
+        RefusedError: it is dearer, or may live longer.
+    """
+    if not rented.adopted:
+        return
+    pod, until = rented.pod, rented.lease.lease_until
+    check_cost(spec.max_usd_per_h, pod.cost_usd_per_h)
+    hours = (until - renter.now()).total_seconds() / 3600 if until is not None else 0.0
+    if until is not None and hours > spec.max_hours + CLOCKS_DIFFER_H:
+        raise RefusedError(
+            f"pod {pod.id}, rented by an earlier `up`, may live until {until:%Y-%m-%d %H:%M} UTC, longer than the "
+            f"sonarstack:maxHours={spec.max_hours:g} of now; a lease is fixed when it is rented: set maxHours to "
+            f"{math.ceil(hours * 10) / 10:g} to keep it, or `down` ends it"
+        )
 
 
 def _outputs(renter: Renter, rented: Rented) -> Values:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -199,6 +200,34 @@ def test_a_pod_is_rented_once_and_taken_up_by_whoever_comes_again(plugin, servic
     assert create(plugin, "Pod", pod(tmp_path)).id == first.id
     assert alive(service) == [first.id]
     assert posts(service) == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ({"maxUsdPerH": 0.2}, r"costs \$0.44/h, above the ceiling of \$0.20/h.*raise sonarstack:maxUsdPerH"),
+        (
+            {"maxHours": 0.5},
+            r"may live until .* longer than the sonarstack:maxHours=0.5 of now.*set maxHours to 1 to",
+        ),
+    ],
+)
+def test_one_that_a_killed_up_rented_for_more_than_is_promised_now_is_refused_and_kept_in_the_state(
+    plugin, service, tmp_path, now, says
+) -> None:
+    first = create(plugin, "Pod", pod(tmp_path))  # and the engine dies here: no state
+    with pytest.raises(grpc.RpcError) as caught:
+        create(plugin, "Pod", pod(tmp_path, **now))
+    kept = _kept(caught.value)
+    assert re.search(says, " ".join(kept.reasons))
+    told = decode(kept.properties).values
+    assert (kept.id, told["podId"]) == (first.id, decode(first.properties).values["podId"])
+    assert alive(service) == [first.id]
+    with pytest.raises(grpc.RpcError, match=says):
+        update(plugin, "Pod", kept.id, pod(tmp_path, **now), told)
+    update(plugin, "Pod", kept.id, pod(tmp_path), told)
+    delete(plugin, "Pod", kept.id, pod(tmp_path, **now), told)
+    assert not alive(service)
 
 
 def test_a_lost_answer_never_rents_twice(plugin, service, tmp_path) -> None:
