@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from infra.errors import SettingsError
+from infra.next_lease import next_hours
 from infra.specs import Limits
 
 HOURS_A_MONTH = 730.0
@@ -64,6 +65,12 @@ class WorstCase:
     leftover_month: Cost
     """What bills on after the machine is gone, if `destroy` is forgotten."""
     limits: Limits
+    lease_hours: float
+    """Of the next machine: less than the limit where the run has spent the dollars for more, 0 for none at all."""
+    spent_usd: float
+    """By the machines of the run so far."""
+    machines_usd: float | None
+    """What all machines of the run may cost together, with their disks; None without a dollar limit."""
     unpriced: tuple[str, ...] = ()
 
     @property
@@ -82,7 +89,8 @@ class WorstCase:
         leftovers = self.leftover_month.total_usd
         lines = [
             f"worst case: ${self.per_hour.total_usd:.2f} an hour, ${self.capped_lease_usd:.2f} for the lease of "
-            f"{hours:g} h ({_parts(self.lease)})",
+            f"{self.lease_hours:.4g} h ({_parts(self.lease)})",
+            *self._spent(),
             f"if it is forgotten: ${leftovers:.2f} for a month of leftovers",
             _limits(self.limits),
         ]
@@ -90,11 +98,31 @@ class WorstCase:
             f"not in these dollars, for want of a sourced price: {part}" for part in self.unpriced
         ]
 
+    def _spent(self) -> list[str]:
+        """What the run has cost before, and what that leaves for another machine."""
+        if not self.spent_usd:
+            return []
+        limit, hours = self.limits.max_usd, self.limits.max_hours
+        if limit is None:
+            return [
+                f"spent: ${self.spent_usd:.2f} by the machines of the run so far, which has no dollar limit"
+            ]
+        spent = f"spent: ${self.spent_usd:.2f} of the ${limit:g} for the run"
+        if not self.lease_hours:
+            return [
+                f"{spent}: too little is left, and no other machine is rented; raise sonarstack:maxUsd for one"
+            ]
+        if self.lease_hours < hours:
+            return [f"{spent}: another machine gets a lease of {self.lease_hours:.4g} h instead of {hours:g}"]
+        return [f"{spent}: what is left pays for another machine's whole lease"]
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "per_hour_usd": round(self.per_hour.total_usd, 4),
             "lease_usd": round(self.capped_lease_usd, 4),
+            "lease_hours": round(self.lease_hours, 4),
+            "spent_usd": round(self.spent_usd, 4),
             "lease_parts_usd": {k: round(v, 4) for k, v in asdict(self.lease).items()},
             "leftover_month_usd": round(self.leftover_month.total_usd, 4),
             "limits": asdict(self.limits),
@@ -112,11 +140,14 @@ class Forecast:
     usd_high: float
 
 
-def worst_case(rates: Rates, limits: Limits) -> WorstCase:
-    """Bound the cost: the machine at its ceiling for the whole lease, everything else as long."""
+def worst_case(rates: Rates, limits: Limits, *, spent_usd: float = 0.0) -> WorstCase:
+    """Bound the cost: the machine at its ceiling for the whole lease, everything else as long.
+
+    Args:
+        spent_usd: by the machines of the run so far; it shortens the lease where the dollar limit asks for it.
+    """
     disk = rates.disk_gib * rates.disk_usd_per_gib_month / HOURS_A_MONTH
     volume = rates.volume_gib * rates.volume_usd_per_gib_month / HOURS_A_MONTH
-    hours = limits.max_hours
 
     def cost(hours: float, machine: float, once: float) -> Cost:
         return Cost(
@@ -127,9 +158,20 @@ def worst_case(rates: Rates, limits: Limits) -> WorstCase:
             bring_home_usd=once,
         )
 
+    beside = cost(limits.max_hours, 0.0, rates.bring_home_usd).total_usd
+    machines_usd = None if limits.max_usd is None else limits.max_usd - beside
+    hours = next_hours(
+        limits.max_hours,
+        limit_usd=machines_usd if spent_usd else None,
+        spent_usd=spent_usd,
+        usd_per_h=rates.machine_usd_per_h + disk,
+    )
     return WorstCase(
         per_hour=cost(1.0, 1.0, 0.0),
         lease=cost(hours, 1.0, rates.bring_home_usd),
+        lease_hours=hours,
+        spent_usd=spent_usd,
+        machines_usd=machines_usd,
         leftover_month=cost(HOURS_A_MONTH, 0.0, 0.0),
         limits=limits,
         unpriced=rates.unpriced,

@@ -15,7 +15,7 @@ def deploy(settings: StackSettings, stack: str) -> None:
     Raises:
         InfraError: what cannot work, before anything is made.
     """
-    for line in money_of(settings).lines():
+    for line in money_of(settings, stack).lines():
         pulumi.log.info(line)
     target_module(settings.target).deploy(settings, stack)
 

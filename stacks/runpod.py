@@ -126,6 +126,7 @@ def _spec(settings: RunpodSettings, stack: str, home: Path) -> PodSpec:
         cloud=settings.cloud,
         max_usd_per_h=settings.max_usd_per_h,
         max_hours=settings.max_hours,
+        machines_usd=_machines_usd(settings),
         image=settings.image_name,
         own_image=settings.image is not None,
         disk_gib=settings.disk_gib,
@@ -134,6 +135,11 @@ def _spec(settings: RunpodSettings, stack: str, home: Path) -> PodSpec:
         linger_minutes=settings.linger_minutes,
         expose=settings.expose,
     )
+
+
+def _machines_usd(settings: RunpodSettings) -> float | None:
+    usd = worst_case(rates(settings), settings.limits()).machines_usd
+    return None if usd is None else round(usd, 4)
 
 
 def _job(settings: RunpodSettings) -> TrainingJob:

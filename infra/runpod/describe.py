@@ -31,7 +31,8 @@ def _pod(inputs: Mapping[str, Any]) -> Facts:
     count = f"{inputs.get('gpuCount', 1):g} x " if inputs.get("gpuCount", 1) != 1 else ""
     return [
         f"{count}the cheapest in stock of {', '.join(inputs['gpus'])}, {inputs.get('cloud', 'secure')} cloud",
-        f"at most ${inputs['maxUsdPerH']:g} an hour, {inputs['maxHours']:g} h: its lease, fixed when it is rented",
+        f"at most ${inputs['maxUsdPerH']:g} an hour, {inputs['maxHours']:g} h: its lease, fixed when it is rented"
+        + (", shorter where the run has spent the dollars for more" if inputs.get("machinesUsd") else ""),
         f"runs {inputs['image']}",
         "open: 22/tcp, SSH by keys only"
         + (", 8888/http, Jupyter behind a password" if inputs.get("expose") else ""),

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from infra.budget import HOURS_A_MONTH
 from infra.hosts.keys import ensure_key
 from infra.journal import Journal, Lease
+from infra.next_lease import SHORTEST_H, next_hours
 from infra.runpod.client import RunpodClient
 from infra.runpod.errors import (
     CancelledError,
@@ -23,6 +25,7 @@ from infra.runpod.errors import (
 from infra.runpod.offers import Offer, check_cost, rank_offers
 from infra.runpod.owner import GONE, is_ours, refuse_foreign
 from infra.runpod.spec import PodSpec, spec_of, told_lease
+from infra.runpod.storage_prices import DISK_USD_PER_GB_MONTH
 from infra.runpod.wire import Pod
 
 OFFERS_TRIED = 8
@@ -112,6 +115,7 @@ class Renter:
 
     def rent(self, spec: PodSpec) -> Rented:
         """The cheapest offer that can be had, in turn. See `adopt_or_rent`."""
+        hours = self._hours(spec)
         catalogue = self.client.gpus(count=spec.gpu_count, cloud=spec.cloud.upper(), min_cuda=spec.min_cuda)
         centers = spec.data_centers if spec.volume_id is not None else None
         offers = rank_offers(spec.wish(), catalogue, volume_centers=centers)[:OFFERS_TRIED]
@@ -119,7 +123,7 @@ class Renter:
         kinds = set()
         for offer in offers:
             try:
-                return self._ask(spec, offer)
+                return self._ask(spec, offer, hours)
             except (NoCapacityError, PoolRefusedError, RefusedError) as error:
                 kinds.add(type(error))
                 refusals.append(str(error))
@@ -173,9 +177,26 @@ class Renter:
             ended = min(ended, lease.rented_at + timedelta(hours=billed / lease.price_usd_per_h))
         return self.journal.change(lease, ended_at=ended, end_reason=reason, billed_usd=billed or None)
 
-    def _ask(self, spec: PodSpec, offer: Offer) -> Rented:
+    def _hours(self, spec: PodSpec) -> float:
+        """Of the next lease: should the program hang, only the lease keeps the run within its dollars.
+
+        Raises:
+            RefusedError: the run has spent too many to begin with another machine.
+        """
+        spent = self.journal.spent_usd(self.client.address, spec.stamp, spec.run, self.now())
+        rate = spec.max_usd_per_h + spec.disk_gib * DISK_USD_PER_GB_MONTH / HOURS_A_MONTH
+        hours = next_hours(spec.max_hours, limit_usd=spec.machines_usd, spent_usd=spent, usd_per_h=rate)
+        if not hours:
+            raise RefusedError(
+                f"the machines of this run have cost ${spent:.2f} of the ${spec.machines_usd or 0:.2f} that "
+                f"sonarstack:maxUsd leaves for them; the rest is less than {60 * SHORTEST_H:g} minutes at ${rate:.2f} "
+                "an hour, and nothing was rented: raise maxUsd, or bring the run home with `down`"
+            )
+        return hours
+
+    def _ask(self, spec: PodSpec, offer: Offer, hours: float) -> Rented:
         now = self.now()
-        until = now + timedelta(hours=spec.max_hours)
+        until = now + timedelta(hours=hours)
         lease = self.journal.write(
             Lease(
                 cloud="runpod",

@@ -41,6 +41,8 @@ class PodSpec:
     data_centers: tuple[str, ...] = ()
     max_usd_per_h: float
     max_hours: float
+    machines_usd: float | None = None
+    """For all machines of the run together, those before included, with their disks."""
     image: str = STOCK_IMAGE
     own_image: bool = False
     """An image of ours starts by itself; a stock one is given its start command."""

@@ -85,7 +85,7 @@ def make_plan(stack: str, overrides: list[str], *, folder: Path = PROJECT) -> Pl
         stack=stack,
         resources=tuple(declared),
         facts={one.urn: module.describe(one.token, one.inputs) for one in declared},
-        money=money_of(settings),
+        money=money_of(settings, stack),
         warnings=tuple(warnings),
     )
 

@@ -40,7 +40,7 @@ def up(
 
     words = _words(set_, gpu_type, bid_price, wait=wait)
     settings = read_stack_file(PROJECT, stack, words)
-    worst = money_of(settings)  # refused here, before the engine starts
+    worst = money_of(settings, stack)  # refused here, before the engine starts
     rents = settings.target in RENTS
     if rents:
         target_module(settings.target).refuse_unprepared(settings)

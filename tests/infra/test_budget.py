@@ -84,6 +84,25 @@ def test_a_lease_above_the_dollar_limit_is_refused_with_what_would_fit() -> None
         check(worst)
 
 
+@pytest.mark.parametrize(
+    ("spent", "hours", "first", "second"),
+    [
+        (0.0, 10, r"$5.70 for the lease of 10 h", "if it is forgotten"),
+        (1.0, 10, r"$5.70 for the lease of 10 h", "spent: $1.00 of the $7 for the run: what is left pays"),
+        (4.3, 4, r"$2.40 for the lease of 4 h", "spent: $4.30 of the $7 for the run: another machine gets"),
+        (6.9, 0, r"$0.20 for the lease of 0 h", "too little is left, and no other machine is rented; raise"),
+    ],
+)  # fmt: skip
+def test_what_the_run_has_spent_shortens_the_next_lease(spent, hours, first, second) -> None:
+    rates = Rates(machine_usd_per_h=0.5, network_usd_per_h=0.05, bring_home_usd=0.2)
+    worst = worst_case(rates, Limits(max_hours=10, max_usd=7), spent_usd=spent)
+    assert worst.lease_hours == pytest.approx(hours, abs=0.01)
+    assert first in worst.lines()[0]
+    assert second in worst.lines()[1]
+    assert spent + worst.lease.total_usd <= 7 or not hours
+    assert (worst.as_dict()["spent_usd"], worst.machines_usd) == (spent, pytest.approx(6.3))
+
+
 def test_what_has_no_price_is_named() -> None:
     worst = worst_case(Rates(machine_usd_per_h=1.0, unpriced=("the bucket",)), Limits(max_hours=1))
     assert "not in these dollars, for want of a sourced price: the bucket" in worst.lines()

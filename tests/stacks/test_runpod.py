@@ -1,16 +1,21 @@
 """What the Runpod target declares, under Pulumi's mocks: names, stamps, order, what is secret and what is open."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from infra.errors import SettingsError
+from infra.journal import Journal
 from infra.naming import stamp
+from infra.runpod.account import account_address
 from infra.specs import SEAM_LABEL, SEAM_VERSION
 from stacks.mock_run import SHOWN_SECRET, Declared, declare
+from stacks.money import money_of
 from stacks.runpod import _compare_image, deploy, program_to_plan, rates, refuse_unprepared
 from stacks.settings import parse_settings
 from tests.fake_registry import LOGIN, registry
+from tests.infra.runpod.things import lease
 
 __all__ = ["registry"]
 
@@ -110,6 +115,31 @@ def test_an_own_image_and_an_open_notebook(stack) -> None:
     pod = stack(image="me/sonarstack:1", expose=True)["training-pod"].inputs
     assert (pod["image"], pod["ownImage"], pod["expose"]) == ("me/sonarstack:1", True, True)
     assert "--run ../run" in stack()["training-run"].inputs["start"]["argv"][2]
+
+
+def test_what_all_machines_may_cost_is_the_limit_less_storage_and_the_way_home(stack) -> None:
+    pod = stack(maxUsd="6", maxHours="5", volumeGib="73")["training-pod"].inputs
+    assert pod["machinesUsd"] == pytest.approx(6 - 0.2 - 5 * 73 * 0.07 / 730)
+    assert "machinesUsd" not in stack(maxUsd=None)["training-pod"].inputs
+
+
+def test_the_worst_case_of_a_stack_is_what_its_run_has_left(stack, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    settings = stack.settings(maxUsd="6", maxHours="5")
+    whole = money_of(settings, "night")
+    now = datetime.now(UTC)
+    Journal().write(
+        lease(
+            account=account_address(), stamp=STAMP, run="night", rented_at=now - timedelta(hours=9),
+            ended_at=now, billed_usd=5.0,
+        )
+    )  # fmt: skip
+    left = money_of(settings, "night")
+    assert (whole.lease_hours, whole.spent_usd, left.spent_usd) == (5, 0, 5)
+    assert left.lease.total_usd + 5 <= 6
+    assert 0 < left.lease_hours < 1
+    assert any("another machine gets a lease of" in line for line in left.lines())
+    assert money_of(settings, "day").spent_usd == money_of(settings).spent_usd == 0
 
 
 def test_the_worst_case_counts_the_way_home(stack) -> None:

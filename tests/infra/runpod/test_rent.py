@@ -195,6 +195,31 @@ def test_the_next_offer_is_taken_after_a_refusal(renter, refusal) -> None:
     assert [one.id for one in it.journal.leases()] == ["new"]
 
 
+def test_what_earlier_machines_of_the_run_have_spent_shortens_the_lease(renter) -> None:
+    spec = replace(SPEC, machines_usd=6.0, disk_gib=73)  # 81 cents an hour with its disk
+    before = lease(id="p0", rented_at=NOW - 9 * HOUR, ended_at=NOW - HOUR, billed_usd=3.57)
+    others = [
+        replace(before, name="x", run="another"), replace(before, name="y", stamp="another"),
+        replace(before, name="z", kind="volume"),
+    ]  # fmt: skip
+    it = renter(leases=[before, *others])
+    rented = it.adopt_or_rent(spec).lease
+    assert rented.lease_until is not None
+    assert (rented.lease_until - NOW) / HOUR == pytest.approx(2.43 / 0.81)
+    assert rented.spec["max_hours"] == SPEC.max_hours, "what was asked for is told as it was"
+
+
+def test_a_run_that_has_spent_its_dollars_rents_nothing(renter) -> None:
+    before = lease(id="p0", rented_at=NOW - 9 * HOUR, ended_at=NOW - HOUR, billed_usd=5.9)
+    it = renter(leases=[before])
+    with pytest.raises(
+        RefusedError, match=r"cost \$5.90 of the \$6.00 .*15 minutes.*nothing was rented: raise maxUsd"
+    ):
+        it.adopt_or_rent(replace(SPEC, machines_usd=6.0))
+    assert it.client.seen == ["list"]
+    assert [one.id for one in it.journal.leases()] == ["p0"]
+
+
 @pytest.mark.parametrize("error", [BalanceError("top up"), RateLimitError("slow down")])
 def test_what_refuses_all_leaves_no_lease(renter, error) -> None:
     it = renter(answers=[error])
