@@ -14,6 +14,11 @@ def group_name(stamp: str, job_digest: str) -> str:
     return resource_name("aws", stamp, "host", job_digest[:DIGEST_LETTERS])
 
 
+def group_names(stamp: str) -> str:
+    """Pattern of the names of a stack's groups, whatever their jobs are; a name that had to be cut keeps this start."""
+    return f"{group_name(stamp, '0' * DIGEST_LETTERS)[:-DIGEST_LETTERS]}*"
+
+
 def group_arn(account_id: str, region: str, name: str) -> str:
     """The middle part is an id that AWS chooses; a name is unique in its region, so this is one group.
 

@@ -22,8 +22,8 @@ class HostRoleArgs:
     key_arn: pulumi.Input[str]
     log_group_arn: pulumi.Input[str]
     namespace: str
-    group_name: str
-    """Of the group that the machine may end."""
+    group_names: str
+    """Of the groups that the machine may end, as a pattern."""
     tags: Mapping[str, pulumi.Input[str]]
     secret_arn: pulumi.Input[str] | None = None
     repository_arn: pulumi.Input[str] | None = None
@@ -48,7 +48,7 @@ class HostRole(pulumi.ComponentResource):
                     region=args.region,
                     stack=args.stack,
                     namespace=args.namespace,
-                    group=args.group_name,
+                    groups=args.group_names,
                     **known,
                 )
             )

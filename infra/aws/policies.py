@@ -55,8 +55,9 @@ class HostPlaces:
     key_arn: str
     log_group_arn: str
     namespace: str
-    group: str
-    """Name of the group that it may end."""
+    groups: str
+    """Names of the groups that it may end, as a pattern: those of all jobs of its stack. Were it the newest job's group
+    alone, an `up` with another job would take its end from a machine that still runs."""
     secret_arn: str | None = None
     repository_arn: str | None = None
 
@@ -157,7 +158,7 @@ def _end(places: HostPlaces) -> Statement:
     return _allow(
         "EndOwnGroup",
         RESIZE,
-        group_arn(places.account_id, places.region, places.group),
+        group_arn(places.account_id, places.region, places.groups),
         # To nothing, or its market after too many interruptions: never to more machines.
         when={"NumericEqualsIfExists": {"autoscaling:MaxSize": "0"}},
     )

@@ -7,6 +7,7 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.group import DIGEST_LETTERS, group_names
 from infra.aws.guard import Deadline, DeadlineArgs, IdleAlarm, IdleAlarmArgs, MonthlyBudget, MonthlyBudgetArgs
 from infra.aws.host import Host, HostArgs
 from infra.aws.identity import HostRole, HostRoleArgs
@@ -101,7 +102,8 @@ class Ec2Training(pulumi.ComponentResource):
         data = self._data(bucket)
         lease = self._lease()
         deadline = Deadline(
-            f"{name}-deadline",
+            # Another job has another one: the old machine keeps its end until it is gone, also where this `up` fails.
+            f"{name}-deadline-{self._places.job_digest[:DIGEST_LETTERS]}",
             DeadlineArgs(
                 group=self._places.group, account_id=self._places.account_id, region=self._places.region,
                 lease_until=lease.lease_until,
@@ -208,7 +210,7 @@ class Ec2Training(pulumi.ComponentResource):
                 key_arn=self.key.key_arn,
                 log_group_arn=logs.arn,
                 namespace=self._places.namespace,
-                group_name=self._places.group,
+                group_names=group_names(self._places.stamp),
                 tags=self._marks,
                 secret_arn=None if secret is None else secret.secret_arn,
                 repository_arn=None if repository is None else repository.arn,

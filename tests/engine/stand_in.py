@@ -1,6 +1,7 @@
 # ruff: noqa: N802 the names are the protocol's
 """A provider of whatever name it is given a place for, that makes nothing: what it is given is what it gives back."""
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +10,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+LEASE_UNTIL = "2030-01-01T00:00:00Z"
 NO_CHANGE = provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
 
@@ -39,12 +41,26 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def Diff(self, request: Any, context: Any) -> Any:
-        return NO_CHANGE
+        if request.old_inputs == request.news:
+            return NO_CHANGE
+        # A name is given once to what has one.
+        renamed = request.old_inputs["name"] != request.news["name"] if "name" in request.news else False
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME, replaces=["name"] if renamed else []
+        )
 
     def Create(self, request: Any, context: Any) -> Any:
+        made = request.properties
+        if "index:Lease::" in request.urn:
+            made["leaseUntil"] = LEASE_UNTIL
         return provider_pb2.CreateResponse(
-            id="" if request.preview else f"{request.name}-id", properties=request.properties
+            id="" if request.preview else f"{request.name}-id", properties=made
         )
+
+    def Update(self, request: Any, context: Any) -> Any:
+        if request.name == os.environ.get("FAILS_AT"):
+            context.abort(grpc.StatusCode.UNKNOWN, "planted")
+        return provider_pb2.UpdateResponse(properties=request.news)
 
     def Delete(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()

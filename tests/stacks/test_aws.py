@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ UNTAGGED = {
 """Types without tags; scaling's Policy and the provider among them."""
 
 
+def timer(found: Mapping[str, Declared], part: str = "") -> str:
+    """Name of the timer, or of a part of it, which has the job's digest in it as the group's has."""
+    job = found["training-host-group"].inputs["name"].rpartition("-")[2]
+    return f"training-deadline-{job}{part}"
+
+
 def kinds(found: Mapping[str, Declared], suffix: str) -> list[Declared]:
     return [one for one in found.values() if one.token.endswith(f":{suffix}")]
 
@@ -45,14 +52,16 @@ def test_the_list_of_resources_is_the_golden_one() -> None:
     for one in found.values():
         tags = one.inputs.get("tags") or {}
         marks = ",".join(sorted(tags)) if isinstance(tags, Mapping) else "stamp,lease"
-        lines.append(f"{one.token}  {one.name}" + (f"  [{marks}]" if marks else ""))
+        name = one.name.replace(timer(found), "training-deadline-JOB")
+        lines.append(f"{one.token}  {name}" + (f"  [{marks}]" if marks else ""))
     assert sorted(lines) == GOLDEN.read_text().splitlines()
 
 
 @pytest.mark.parametrize("network", ["cheap", "private"])
 def test_whatever_can_carry_the_stamp_does(network: str) -> None:
-    marked_by_provider = {"training-deadline-role", "training-idle-alarm", "training-budget-budget"}
-    for one in declared(network=network).values():
+    found = declared(network=network)
+    marked_by_provider = {timer(found, "-role"), "training-idle-alarm", "training-budget-budget"}
+    for one in found.values():
         short = one.token.rsplit(":", 1)[-1]
         if not one.token.startswith("aws:") or short in UNTAGGED or one.name in marked_by_provider:
             continue
@@ -78,12 +87,8 @@ def test_machine_disk_and_group_carry_stamp_and_lease() -> None:
 def test_the_timer_and_the_data_are_there_before_the_machine() -> None:
     found = declared()
     before = set(found["training-host-group"].after) | set(found["training-host-template"].after)
-    for name in (
-        "training-deadline-at",
-        "training-deadline-again",
-        "training-deadline-right",
-        "training-data",
-    ):
+    parts = [timer(found, part) for part in ("-at", "-again", "-right")]
+    for name in (*parts, "training-data"):
         assert found[name].urn in before, name
     assert found["training-host-group"].urn in found["training-run"].after
 
@@ -93,9 +98,22 @@ def test_the_timer_aims_at_the_group_by_its_name() -> None:
     name = found["training-host-group"].inputs["name"]
     for schedule in kinds(found, "Schedule"):
         assert json.loads(schedule.inputs["target"]["input"])["AutoScalingGroupName"] == name
-    right = json.loads(found["training-deadline-right"].inputs["policy"])["Statement"][0]
+    right = json.loads(found[timer(found, "-right")].inputs["policy"])["Statement"][0]
     assert right["Resource"].endswith(f"/{name}")
     assert right["Action"] == "autoscaling:UpdateAutoScalingGroup"
+
+
+def test_another_job_leaves_the_old_machine_its_timer_and_its_right_to_end() -> None:
+    """Whatever keeps its name is changed before the old machine is gone, and stays so where the `up` fails."""
+    first, second = declared(), declared(rerun="2")
+    group = first["training-host-group"].inputs["name"]
+    assert group != second["training-host-group"].inputs["name"]
+    assert not [name for name in first.keys() & second.keys() if "deadline" in name]
+    assert {one.name for one in kinds(first, "Schedule")} == {timer(first, "-at"), timer(first, "-again")}
+    rights = [found["training-role-rights"].inputs["policy"] for found in (first, second)]
+    assert rights[0] == rights[1]
+    (end,) = [one for one in json.loads(rights[0])["Statement"] if one["Sid"] == "EndOwnGroup"]
+    assert fnmatchcase(group, end["Resource"][0].rpartition("/")[2])
 
 
 def test_another_up_never_rents_again_by_the_group_s_sizes() -> None:

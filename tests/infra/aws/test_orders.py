@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 import yaml
 
-from infra.aws.group import end_request, end_words, group_arn, group_name, on_demand_words
+from infra.aws.group import end_request, end_words, group_arn, group_name, group_names, on_demand_words
 from infra.aws.orders import HostOrders, host_orders
 from infra.vm.cloud_init import AT_MOST_BYTES, cloud_init
 
@@ -41,6 +42,14 @@ def test_names_and_requests_say_the_same() -> None:
         "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 100}
     }
     assert group_arn("1", "eu-north-1", "g").endswith(":autoScalingGroup:*:autoScalingGroupName/g")
+
+
+@pytest.mark.parametrize("stamp", ["sonarstack-night-abc123", f"{'p' * 20}-{'s' * 24}-abc123"])
+def test_one_pattern_is_all_groups_of_a_stack_and_no_other_s(stamp: str) -> None:
+    pattern = group_names(stamp)
+    assert pattern.startswith(stamp)
+    assert all(fnmatchcase(group_name(stamp, job * 16), pattern) for job in "09af")
+    assert not fnmatchcase(group_name(f"{stamp[:-1]}4", "0" * 16), pattern)
 
 
 def test_the_container_sees_the_gpus_and_can_do_little_else() -> None:

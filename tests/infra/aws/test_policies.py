@@ -14,7 +14,7 @@ from infra.aws.key_policy import key_document
 from infra.aws.policies import NO_NARROWER, PULL, SESSION, host_document, trust_document
 from infra.aws.secrets import readers_document
 from tests.infra.aws.linting import lint
-from tests.infra.aws.things import ACCOUNT, FLOWS, GROUP, KEY_ARN, LOGS, PLACES, READERS, REGION, SECRET_ARN
+from tests.infra.aws.things import ACCOUNT, FLOWS, GROUPS, KEY_ARN, LOGS, PLACES, READERS, REGION, SECRET_ARN
 
 BARE = replace(PLACES, secret_arn=None, repository_arn=None)
 IDENTITY = {
@@ -67,10 +67,10 @@ def test_the_key_is_open_through_the_bucket_and_the_secret_only() -> None:
     assert all(one["Resource"] == [KEY_ARN] for one in with_key)
 
 
-def test_the_machine_ends_its_own_group_and_never_grows_it() -> None:
+def test_the_machine_ends_groups_of_its_own_stack_and_never_grows_one() -> None:
     end = statements(host_document(PLACES))["EndOwnGroup"]
     assert end["Resource"] == [
-        f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/{GROUP}"
+        f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/{GROUPS}"
     ]
     assert end["Condition"] == {"NumericEqualsIfExists": {"autoscaling:MaxSize": "0"}}
 

@@ -20,7 +20,7 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 TAGS = {"sonarstack:stamp": "sonarstack-night-abc123"}
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 SECRET_ARN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:night-AbCdEf"
-GROUP, NAMESPACE = "night-host-1234abcd", "Sonarstack/night"
+GROUP, GROUPS, NAMESPACE = "night-host-1234abcd", "night-host-*", "Sonarstack/night"
 LOGS, FLOWS = "/sonarstack/night", "/sonarstack/night/flow"
 READERS = (f"arn:aws:iam::{ACCOUNT}:role/night-host", f"arn:aws:iam::{ACCOUNT}:user/me")
 
@@ -32,7 +32,7 @@ PLACES = HostPlaces(
     key_arn=KEY_ARN,
     log_group_arn=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOGS}",
     namespace=NAMESPACE,
-    group=GROUP,
+    groups=GROUPS,
     secret_arn=SECRET_ARN,
     repository_arn=f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/night-image",
 )
@@ -65,7 +65,7 @@ ROLE = HostRoleArgs(
     key_arn=KEY_ARN,
     log_group_arn=PLACES.log_group_arn,
     namespace=NAMESPACE,
-    group_name=GROUP,
+    group_names=GROUPS,
     tags=TAGS,
     secret_arn=SECRET_ARN,
     repository_arn=PLACES.repository_arn,
