@@ -8,9 +8,10 @@ from infra.aws.describe import describe
 from infra.aws.network_prices import network_usd_per_h
 from infra.aws.places import Places
 from infra.aws.preflight import Account, assumed_account, look_at_account
-from infra.aws.types import variant_of
+from infra.aws.types import dearest_on_demand, variant_of
 from infra.budget import Rates, worst_case
 from infra.naming import stamp
+from infra.prices import read_prices
 from stacks.configs import AwsSettings
 from stacks.machine_job import (
     digest_of_data,
@@ -28,11 +29,20 @@ NOT_MET = "this target has been tried against mocks and moto only; it has never 
 
 
 def rates(settings: AwsSettings) -> Rates:
-    """What its parts cost while they are there."""
+    """What its parts cost while they are there; on demand, where a spot market may end in that, no bid holds."""
+    dearest, unknown = 0.0, list[str]()
+    if settings.on_demand_after is not None:
+        dearest, unknown = dearest_on_demand(settings.types, read_prices(), settings.region)
     return Rates(
-        machine_usd_per_h=settings.max_usd_per_h,
+        machine_usd_per_h=max(settings.max_usd_per_h, dearest),
         network_usd_per_h=network_usd_per_h(settings.network),
-        unpriced=(f"{settings.disk_gib} GiB of gp3 disk", "the bucket's storage", "log storage", "the key"),
+        unpriced=(
+            *(f"{name} on demand" for name in unknown),
+            f"{settings.disk_gib} GiB of gp3 disk",
+            "the bucket's storage",
+            "log storage",
+            "the key",
+        ),
     )
 
 
@@ -55,7 +65,8 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
         refuse_unprepared(settings)
         account = look_at_account(
             settings.region, settings.types, market=settings.market, max_usd_per_h=settings.max_usd_per_h,
-            stamp=mark, zones=settings.zones, may_change=not pulumi.runtime.is_dry_run(),
+            stamp=mark, zones=settings.zones, on_demand_after=settings.on_demand_after,
+            may_change=not pulumi.runtime.is_dry_run(),
         )  # fmt: skip
     for line in () if quiet else (*account.notes, *_warnings(settings)):
         pulumi.log.info(line)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from infra.aws.account import client, who_am_i
-from infra.aws.errors import NoOfferError
+from infra.aws.errors import NoOfferError, QuotaError
 from infra.aws.kept import KeptBucket, kept_bucket
 from infra.aws.names import bucket_name
 from infra.aws.offers import spot_offers, within, zones_for_network, zones_of
 from infra.aws.quota import check_quota
 from infra.aws.service_roles import ensure_service_roles
-from infra.aws.types import InstanceType, Market, on_demand_price
+from infra.aws.types import InstanceType, Market, dearest_on_demand, on_demand_price
 from infra.prices import read_prices
 
 ASSUMED_ACCOUNT = "000000000000"
@@ -51,19 +52,22 @@ def look_at_account(
     max_usd_per_h: float,
     stamp: str,
     zones: Sequence[str] = (),
+    on_demand_after: int | None = None,
     may_change: bool,
 ) -> Account:
     """Ask; every answer that forbids the machine is one line, before anything is made.
 
     Args:
         zones: the only ones wanted; empty for all.
+        on_demand_after: interruptions after which the machine itself has the next one rented on demand; None for never.
         may_change: whether roles that AWS's services need may be made where they are missing (`up`, not a preview).
 
     Raises:
         AwsError: no credentials, no quota, no zone, or no price below the ceiling.
     """
     me = who_am_i(client("sts", region))
-    checked = check_quota(client("service-quotas", region), types, market, region=region)
+    quotas = client("service-quotas", region)
+    checked = check_quota(quotas, types, market, region=region)
     ec2 = client("ec2", region)
     found = zones_for_network(zones_of(ec2, checked.fit))
     wanted = tuple(zone for zone in found if not zones or zone in zones)
@@ -81,6 +85,8 @@ def look_at_account(
         )
     else:
         notes += _refuse_dear(checked.fit, max_usd_per_h, region)
+    if on_demand_after is not None:
+        notes += _refuse_later(quotas, checked.fit, on_demand_after, max_usd_per_h, region)
     if may_change:
         made = ensure_service_roles(client("iam", region), spot=market == "spot")
         notes += [f"made the account's role {role}, which AWS's own service needs; it stays" for role in made]
@@ -93,6 +99,24 @@ def look_at_account(
         kept=kept,
         notes=tuple(notes),
     )
+
+
+def _refuse_later(
+    quotas: Any, types: Sequence[InstanceType], on_demand_after: int, max_usd_per_h: float, region: str
+) -> list[str]:
+    """What a spot market may end in: the machine asks nobody then, and no bid bounds that price."""
+    setting = f"sonarstack:onDemandAfter={on_demand_after}"
+    _, unknown = dearest_on_demand(types, read_prices(), region)
+    if unknown:
+        raise NoOfferError(
+            f"{setting} may rent {', '.join(unknown)} on demand, whose price in {region} is not known here; leave "
+            f"{'it' if len(unknown) == 1 else 'them'} out of sonarstack:instanceTypes, or leave onDemandAfter out"
+        )
+    _refuse_dear(types, max_usd_per_h, region)
+    try:
+        return [f"{setting}: {note}" for note in check_quota(quotas, types, "on_demand", region=region).notes]
+    except QuotaError as error:
+        raise QuotaError(f"{setting}: {error}") from error
 
 
 def _refuse_dear(types: Sequence[InstanceType], max_usd_per_h: float, region: str) -> list[str]:

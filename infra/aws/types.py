@@ -197,6 +197,15 @@ def on_demand_price(kind: InstanceType, prices: Sequence[Price], region: str) ->
     )
 
 
+def dearest_on_demand(
+    types: Sequence[InstanceType], prices: Sequence[Price], region: str
+) -> tuple[float, list[str]]:
+    """Dollars an hour of the dearest type that the table of prices knows, and the names of those it does not."""
+    found = {kind.name: on_demand_price(kind, prices, region) for kind in types}
+    known = [one.price_usd_per_h for one in found.values() if one is not None]
+    return max(known, default=0.0), [name for name, one in found.items() if one is None]
+
+
 def _problems(name: str, allow_retired: bool, ami: str | None) -> Iterator[str]:
     kind = TYPES.get(name)
     newer = ", ".join(NEWER)

@@ -13,9 +13,12 @@ import yaml
 
 from infra.aws.errors import AwsError
 from infra.aws.owned import LEASE, STAMP
+from infra.aws.preflight import Account
 from infra.errors import SettingsError
+from stacks import aws as target
 from stacks.aws import deploy
 from stacks.mock_run import Declared, declare
+from stacks.money import money_of
 from tests.infra.aws.things import documents
 from tests.stacks.aws_stack import declared, declared_anew, settings
 
@@ -229,6 +232,31 @@ def test_a_v100_brings_the_image_that_drives_it() -> None:
     )
     assert found["training-image-cuda"].inputs["build"]["args"]["TORCH"] == "2.10.0"
     assert found["training-host-template"].inputs["imageId"] == "ami-0123456789abcdef0"
+
+
+def test_where_a_spot_market_may_end_on_demand_the_worst_case_is_on_demand() -> None:
+    wanted = {"instanceTypes": '["g4dn.xlarge"]', "maxUsdPerH": "0.25", "maxHours": "12", "maxUsd": "3.1"}
+    assert money_of(settings(**wanted)).lease.machine_usd == pytest.approx(3.0)
+    with pytest.raises(SettingsError, match=r"the lease can cost \$6\.37, above sonarstack:maxUsd=3\.1"):
+        money_of(settings(**wanted, onDemandAfter="1"))
+    money = money_of(settings(maxUsdPerH="2", onDemandAfter="1"))
+    assert money.per_hour.machine_usd == 2
+    assert "g6.xlarge on demand" in money.unpriced
+    assert "g6.xlarge on demand" not in money_of(settings()).unpriced
+
+
+def test_up_looks_at_the_account_with_what_the_market_may_end_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def look(*_: Any, **told: Any) -> Account:
+        asked.update(told)
+        raise AwsError("far enough")
+
+    monkeypatch.setattr(target, "look_at_account", look)
+    monkeypatch.setattr(target, "refuse_unprepared", lambda _: None)
+    with pytest.raises(AwsError, match="far enough"):
+        declare(lambda: deploy(settings(onDemandAfter="3"), "night"), project="sonarstack", stack="night")
+    assert asked["on_demand_after"] == 3
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,24 @@ def test_a_type_above_its_quota_is_told_and_left_out(look: Look) -> None:
             NoOfferError,
             r"maxUsdPerH=0\.8 is below the on-demand price: g5\.xlarge is \$1\.006 \(2026-06-01\); raise it, or leave",
         ),
+        (
+            (T4, A10G),
+            {"quotas": {SPOT_G: 8}, "on_demand_after": 3},
+            NoOfferError,
+            r"maxUsdPerH=0\.8 is below the on-demand price: g5\.xlarge is \$1\.006",
+        ),
+        (
+            (T4, L4),
+            {"quotas": {SPOT_G: 8}, "on_demand_after": 3},
+            NoOfferError,
+            r"onDemandAfter=3 may rent g6\.xlarge on demand, whose price in us-east-1 is not known here; leave it out",
+        ),
+        (
+            (T4,),
+            {"quotas": {SPOT_G: 8, ON_DEMAND_G: 0}, "on_demand_after": 3},
+            QuotaError,
+            r"onDemandAfter=3: g4dn\.xlarge needs 4 vCPUs and your account may run 0 \(Running On-Demand G",
+        ),
     ],
 )
 def test_what_forbids_the_machine_is_one_line(
@@ -125,6 +143,18 @@ def test_only_the_wanted_zones_are_taken(look: Look) -> None:
 
 def test_on_demand_below_the_ceiling_says_nothing_of_prices_it_knows(look: Look) -> None:
     assert look(T4, quotas={ON_DEMAND_G: 8}, market="on_demand").notes == ()
+
+
+def test_spot_that_may_end_on_demand_is_looked_at_as_both(look: Look) -> None:
+    found = look(
+        T4, A100, quotas={SPOT_G: 8, "L-7212CCBC": 96, ON_DEMAND_G: 8, ON_DEMAND_P: 8},
+        max_usd_per_h=40, on_demand_after=3,
+    )  # fmt: skip
+    assert found.types == (T4, A100)
+    (note,) = [one for one in found.notes if "onDemandAfter" in one]
+    assert note.startswith(
+        "sonarstack:onDemandAfter=3: p4d.24xlarge needs 96 vCPUs and your account may run 8"
+    )
 
 
 def test_on_demand_without_a_known_price_says_so(look: Look) -> None:
