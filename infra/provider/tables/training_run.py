@@ -49,16 +49,20 @@ class TrainingRunTable:
     def create(self, call: Call, inputs: Values) -> Made:
         """See `Table.create`."""
         where = self._where(inputs)
-        job = open_work(where)
-        wait_for(
-            job,
-            until=lambda s: s.state != "waiting",
-            timeout_s=STARTS_WITHIN_S,
-            cancelled=call.cancelled.is_set,
-        )
         made = Made(id=_id(where), outputs={"where": where})
-        status = self._await(call, inputs, job)
-        outputs = {"where": where, **_observe(inputs, job, status, {})}
+        try:
+            job = open_work(where)
+            wait_for(
+                job,
+                until=lambda s: s.state != "waiting",
+                timeout_s=STARTS_WITHIN_S,
+                cancelled=call.cancelled.is_set,
+            )
+            status = self._await(call, inputs, job)
+            outputs = {"where": where, **_observe(inputs, job, status, {})}
+        except InfraError as error:
+            # The job is there, only the look failed: unknown to the state, its run would go with its storage.
+            raise InitFailedError(str(error), made) from error
         made = Made(id=made.id, outputs=outputs)
         if inputs.get("wait") and call.cancelled.is_set() and not status.over:
             raise InitFailedError("the wait for the job's end was cancelled; the job itself goes on", made)

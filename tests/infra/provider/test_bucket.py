@@ -11,11 +11,14 @@ import pytest
 from app.mirror import Mirror
 from app.training.manifest import write_manifest
 from infra.aws.account import client
+from infra.aws.errors import AccountError
+from infra.aws.job import GroupJob
 from infra.aws.s3_store import S3Store
 from infra.errors import RunHomeError
+from infra.jobs.job import JobStatus
 from infra.journal import Journal
 from infra.provider.discard import DISCARD
-from infra.provider.table import Call
+from infra.provider.table import Call, InitFailedError
 from infra.provider.tables.lease import LeaseTable
 from infra.provider.tables.training_run import TrainingRunTable
 from infra.provider.tables.upload import UploadTable
@@ -106,11 +109,33 @@ def test_a_job_that_never_began_lets_the_destroy_go_on(store: S3Store, tmp_path:
 
 
 def test_a_failed_job_fails_the_up_with_its_reason(store: S3Store, tmp_path: Path) -> None:
-    from infra.provider.table import InitFailedError
-
     store.put(f"{NOTES}/outcome.json", json.dumps({"code": 125, "reason": "x cannot be pulled"}).encode())
     with pytest.raises(InitFailedError, match="x cannot be pulled"):
         TrainingRunTable().create(CALL, inputs(tmp_path))
+
+
+@pytest.mark.parametrize("good_looks", [0, 3])
+def test_a_look_that_fails_after_the_start_keeps_the_run_which_comes_home(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_looks: int
+) -> None:
+    given = {**inputs(tmp_path), "wait": True}
+    looks = iter([JobStatus(state="running")] * good_looks)
+
+    def status(_: GroupJob) -> JobStatus:
+        seen = next(looks, None)
+        if seen is None:
+            raise AccountError("your AWS credentials have expired")
+        return seen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GroupJob, "status", status)
+        with pytest.raises(InitFailedError, match="your AWS credentials have expired") as failed:
+            TrainingRunTable().create(CALL, given)
+    made = failed.value.made
+    run = write_run(tmp_path, store)
+    ended(store)
+    TrainingRunTable().delete(CALL, made.id, given, made.outputs)
+    assert (tmp_path / "home/model/best.pt").read_bytes() == (run / "model/best.pt").read_bytes()
 
 
 def test_data_goes_to_the_bucket_and_is_known_by_its_content(store: S3Store, tmp_path: Path) -> None:
