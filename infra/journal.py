@@ -69,8 +69,15 @@ class Lease:
             return self.billed_usd
         if not self.id:
             return 0.0
-        hours = ((self.ended_at or now) - self.rented_at).total_seconds() / 3600
+        hours = ((self.ended_at or self.last_seen(now)) - self.rented_at).total_seconds() / 3600
         return max(0.0, hours) * self.price_usd_per_h
+
+    def last_seen(self, now: datetime) -> datetime:
+        """Until when it can have billed, as long as nobody saw its end: a group's cloud ends it with its lease."""
+        # What no timer of its cloud ends, a pod, bills on until somebody ends it.
+        if self.kind != "group" or self.lease_until is None:
+            return now
+        return min(now, self.lease_until)
 
 
 class Journal:

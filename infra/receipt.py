@@ -94,12 +94,8 @@ class Receipt:
 
     @property
     def at_most_usd(self) -> float:
-        """The forecast that all this is held against."""
-        return (
-            self.worst_case_usd
-            if self.worst_case_usd is not None
-            else sum(one.worst_usd for one in self.ended)
-        )
+        """The forecast that all this is held against: one lease's worst case, or that of all leases there were."""
+        return max(self.worst_case_usd or 0.0, sum(one.worst_usd for one in self.ended))
 
     def lines(self) -> list[str]:
         """For people."""

@@ -116,7 +116,10 @@ def reap(
             continue
         lease = journal.living(account, one.name)
         if lease is not None:
-            journal.change(lease, ended_at=datetime.now(UTC), end_reason=f"reaped: {one.reason}")
+            now = datetime.now(UTC)
+            # What was ended now billed until now; what was gone already went with its lease at the latest.
+            ended = lease.last_seen(now) if one.action == "settle" else now
+            journal.change(lease, ended_at=ended, end_reason=f"reaped: {one.reason}")
         yield Reaped(finding=one)
 
 

@@ -66,6 +66,13 @@ def test_the_providers_bill_beats_our_clock(journal) -> None:
     assert lease(id="a", billed_usd=0.2).usd(AT + timedelta(hours=9)) == 0.2
 
 
+def test_what_its_cloud_ends_costs_nothing_after_its_lease_and_a_pod_does_until_somebody_ends_it() -> None:
+    late = AT + timedelta(hours=48)
+    assert lease(id="a", kind="group").usd(late) == pytest.approx(1.0)
+    assert lease(id="a", kind="group").usd(AT + timedelta(hours=1)) == pytest.approx(0.5)
+    assert lease(id="a", kind="pod").usd(late) == pytest.approx(24.0)
+
+
 def test_another_account_is_not_ours(journal) -> None:
     journal.write(lease(id="a"))
     assert journal.living("http://127.0.0.1:9/v2", "sonarstack-x-1") is None

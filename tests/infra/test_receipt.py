@@ -47,6 +47,7 @@ def test_without_a_bill_it_says_so_and_without_settings_the_leases_tell_the_wors
     lines = receipt(ended=(VOLUME,)).lines()
     assert any("at most $0.00, $0.01 by our clock; Runpod's bill: not in yet" in line for line in lines)
     assert receipt().at_most_usd == 4.8
+    assert receipt(ended=(POD, POD), worst_case_usd=5.2).at_most_usd == 9.6, "two leases, each within its own"
     assert receipt(ended=()).billed_usd is None
     assert "ended: nothing" in receipt(ended=()).lines()
 

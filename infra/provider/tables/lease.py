@@ -27,9 +27,13 @@ class LeaseTable:
     def create(self, call: Call, inputs: Values) -> Made:
         """See `Table.create`; one that still runs under this name, of an `up` that was killed, is taken up."""
         journal = Journal()
+        now = datetime.now(UTC).replace(microsecond=0)
         lease = journal.living(str(inputs["account"]), str(inputs["name"]))
+        if lease is not None and lease.lease_until is not None and lease.lease_until <= now:
+            # Taken up, it would rent a machine whose end is past.
+            journal.change(lease, ended_at=lease.lease_until, end_reason="its lease ran out")
+            lease = None
         if lease is None or lease.lease_until is None:
-            now = datetime.now(UTC).replace(microsecond=0)
             lease = journal.write(
                 Lease(
                     cloud=str(inputs["cloud"]),
@@ -65,4 +69,4 @@ class LeaseTable:
         journal = Journal()
         lease = journal.living(str(inputs["account"]), str(inputs["name"]))
         if lease is not None:
-            journal.change(lease, ended_at=datetime.now(UTC), end_reason="destroyed")
+            journal.change(lease, ended_at=lease.last_seen(datetime.now(UTC)), end_reason="destroyed")

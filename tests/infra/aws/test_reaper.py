@@ -118,7 +118,7 @@ def test_what_is_late_is_ended_and_nothing_else(journal: Journal) -> None:
     rent("late", now - timedelta(minutes=5))
     rent("early", now + timedelta(hours=1))
     rent("of-somebody-else", None, marked=False)
-    journal.write(lease("late"))
+    journal.write(lease("late", lease_until=now - timedelta(minutes=5)))
     found = look(REGION, ACCOUNT, journal=journal)
     assert sorted((one.action, one.name) for one in found) == [("end", "late"), ("keep", "early")]
     done = list(reap(found, ACCOUNT, journal=journal))
@@ -131,6 +131,8 @@ def test_what_is_late_is_ended_and_nothing_else(journal: Journal) -> None:
     ended = journal.newest(ACCOUNT, "late")
     assert ended is not None
     assert ended.end_reason.startswith("reaped: its lease was over")
+    assert ended.ended_at is not None
+    assert ended.ended_at >= now, "it billed until it was ended"
 
 
 def test_one_stack_s_are_told_apart(journal: Journal) -> None:
@@ -173,6 +175,7 @@ def test_a_receipt_tells_what_ended_and_what_carries_our_tags_still(journal: Jou
     assert [(one.kind, one.name, one.reason) for one in receipt.ended] == [
         ("group", "g", "reaped: it has no machine any more")
     ]
+    assert receipt.ended[0].hours == 1.0, "to its lease's end, whenever somebody looks"
     assert [one.kind for one in receipt.left] == ["logs"]
     assert "/sonarstack/forgotten" in receipt.left[0].id
     assert any("stays on purpose" in note and "kept" in note for note in receipt.notes)

@@ -1,6 +1,7 @@
 """Lease, Upload and TrainingRun of a group whose run lies in a bucket: moto's AWS, a run as the program writes it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -27,6 +28,7 @@ from tests.infra.aws_server import BUCKET, REGION, aws, moto_address
 __all__ = ["aws", "moto_address"]
 CALL = Call(cancelled=Event(), variables={})
 PLACE = {"bucket": f"s3://{BUCKET}", "region": REGION, "owner": "stamp"}
+DAY = timedelta(days=1)
 NOTES = "runs/night/host/group"
 
 
@@ -177,6 +179,28 @@ def test_a_lease_is_fixed_once_and_a_rerun_takes_it_up(store: S3Store) -> None:
     table.delete(CALL, made.id, lease_inputs(), made.outputs)
     assert Journal().living("aws:1:r", "group") is None
     table.delete(CALL, made.id, lease_inputs(), made.outputs)
+
+
+def test_a_lease_that_ran_out_is_not_taken_up_and_counts_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    table, journal = LeaseTable(), Journal()
+    table.create(CALL, lease_inputs())
+    (first,) = journal.leases()
+    journal.drop(first)
+    old = journal.write(
+        replace(first, rented_at=first.rented_at - 2 * DAY, lease_until=first.rented_at - DAY)
+    )
+    made = table.create(CALL, lease_inputs())
+    assert datetime.fromisoformat(made.outputs["leaseUntil"]) > datetime.now(UTC)
+    told, new = journal.leases()
+    assert told.ended_at == old.lease_until
+    journal.drop(new)
+    journal.change(told, ended_at=None)
+    table.delete(CALL, made.id, lease_inputs(), made.outputs)
+    (told,) = journal.leases()
+    assert told.ended_at == old.lease_until
 
 
 @pytest.mark.parametrize(
