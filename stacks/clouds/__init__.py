@@ -74,27 +74,55 @@ def cloud_of(target: str, stack: str | None = None) -> RentedCloud:
     raise SettingsError(f"target {target} rents nothing; {', '.join(RENTS)} do")
 
 
-def clouds_to_reap(target: str | None) -> list[RentedCloud]:
+def clouds_to_reap(target: str | None, *, known_only: bool = False) -> list[RentedCloud]:
     """Those of a target; without one Runpod, and every account elsewhere where this machine's journal knows of a lease.
+
+    Args:
+        known_only: without a target and a key, Runpod only where the journal knows of a lease there: a timer that looks
+            after other clouds has nothing to ask of it.
 
     Raises:
         SettingsError: the target rents nothing.
     """
-    if target not in (None, *RENTS):
-        raise SettingsError(f"{target} rents nothing; {', '.join(RENTS)} do")
+    _refuse_unrented(target)
     known = {
-        lease.account: lease.cloud
-        for lease in Journal().leases()
-        if lease.ended_at is None and lease.cloud in RENTS[1:] and target in (None, lease.cloud)
+        account: cloud
+        for account, cloud in _open_accounts().items()
+        if cloud in RENTS[1:] and target in (None, cloud)
     }
     found: list[RentedCloud] = [_machine_cloud(cloud).of_account(account) for account, cloud in known.items()]
     if target not in (None, "runpod"):
         return found or [cloud_of(target)]
     from stacks.clouds.runpod import RunpodCloud, has_key
 
-    if target == "runpod" or not found or has_key():
+    if (
+        target == "runpod"
+        or has_key()
+        or ("runpod" in _open_accounts().values() if known_only else not found)
+    ):
         found.insert(0, RunpodCloud())
     return found
+
+
+def needs_runpod(target: str | None) -> bool:
+    """Whether what is to be looked after is Runpod's, by the target; without one, unless all open leases are elsewhere.
+
+    Raises:
+        SettingsError: the target rents nothing.
+    """
+    _refuse_unrented(target)
+    rented = set(_open_accounts().values())
+    return target == "runpod" or (target is None and (not rented or "runpod" in rented))
+
+
+def _open_accounts() -> dict[str, str]:
+    """Account to cloud, of the leases that nobody has seen end."""
+    return {lease.account: lease.cloud for lease in Journal().leases() if lease.ended_at is None}
+
+
+def _refuse_unrented(target: str | None) -> None:
+    if target not in (None, *RENTS):
+        raise SettingsError(f"{target} rents nothing; {', '.join(RENTS)} do")
 
 
 def _machine_cloud(target: str) -> type[MachineCloud]:

@@ -47,7 +47,7 @@ def reap(
     if install or uninstall:
         from stacks.verbs.reap_timer import install_timer, uninstall_timer
 
-        install_timer(every_minutes, yes=yes) if install else uninstall_timer()
+        install_timer(target, every_minutes, yes=yes) if install else uninstall_timer()
         return
     if volumes and stack is None:
         raise SettingsError("--volumes removes runs, so it must be said whose: add --stack NAME")
@@ -71,7 +71,7 @@ def _reap_all(
     from stacks.verbs.console import say_json
 
     borrow_credentials()
-    clouds = clouds_to_reap(target)
+    clouds = clouds_to_reap(target, known_only=scheduled)
     failed = False
     told: list[dict[str, Any]] = []
     for cloud in clouds:
@@ -131,12 +131,11 @@ def _receipts(cloud: "RentedCloud", stack: str | None, done: Sequence[Any]) -> l
 
 
 def borrow_credentials() -> None:
-    """What --install kept, where the environment has no key; both of it, since a key belongs to its address."""
+    """What --install kept, where the environment says nothing itself."""
     from infra.credentials import read_credentials
+    from stacks.kept_variables import borrow
 
-    if not os.environ.get("RUNPOD_API_KEY") and (kept := read_credentials()):
-        os.environ.pop("RUNPOD_REST_V2_API_URL", None)
-        os.environ.update(kept)
+    borrow(os.environ, read_credentials())
 
 
 def _listing(found: Sequence[Any], account: str, scheduled: bool) -> list[str]:

@@ -10,41 +10,51 @@ import typer
 if TYPE_CHECKING:
     from infra.schedule import Timer
 
-KEY = "RUNPOD_API_KEY"
-KEPT = (
-    "RUNPOD_REST_V2_API_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",
-)  # fmt: skip
-"""How the service is reached from here; a proxy's address may hold a password, so it goes where the key goes."""
 LOG = "reap.log"
 TRIAL_WITHIN_S = 120.0
 
 
-def install_timer(every_minutes: int, *, yes: bool) -> None:
-    """Keep the key, set the timer up, and try it once with as little environment as a timer has.
+def install_timer(target: str | None, every_minutes: int, *, yes: bool) -> None:
+    """Keep what its runs need, set the timer up, and try it once with as little environment as a timer has.
+
+    Args:
+        target: for whose sake; whatever it is, the timer looks after all that this machine knows to have rented.
 
     Raises:
-        SettingsError: no key, or this machine has no timers.
+        SettingsError: no Runpod key where one is needed, or this machine has no timers.
     """
     from infra.credentials import credentials_path, forget_credentials, keep_credentials, read_credentials
     from infra.errors import SettingsError
     from infra.schedule import install
+    from stacks.clouds import needs_runpod
+    from stacks.kept_variables import KEY, lacking, to_keep
     from stacks.verbs.console import say
 
-    key = os.environ.get(KEY) or read_credentials().get(KEY) or _ask_key()
-    if not yes and not _agreed(f"keep the API key in {credentials_path()}, for your eyes only?"):
+    kept = to_keep(os.environ, read_credentials(), key=target in (None, "runpod"))
+    if KEY not in kept and needs_runpod(target):
+        kept = to_keep({**os.environ, KEY: _ask_key()}, {}, key=True)
+    what = "the API key" if KEY in kept else ", ".join(kept)
+    if kept and not yes and not _agreed(f"keep {what} in {credentials_path()}, for your eyes only?"):
         raise typer.Exit(1)
     timer = _timer(every_minutes)
     there_before = credentials_path().exists()
-    path = keep_credentials({KEY: key, **{name: os.environ[name] for name in KEPT if os.environ.get(name)}})
+    if kept:
+        keep_credentials(kept)
     try:
         by, notes = install(timer)
     except SettingsError:
-        if not there_before:
+        if kept and not there_before:
             forget_credentials()  # nothing would use it
         raise
     say(f"installed: {by} runs `python -m stacks reap` every {every_minutes} minutes; its log is {timer.log}")
-    say(f"the key lies in {path} (0600) and nowhere else; `reap --uninstall` removes both")
+    if kept:
+        lies = "the key lies" if KEY in kept else f"{what}: kept"
+        say(f"{lies} in {credentials_path()} (0600) and nowhere else; `reap --uninstall` removes both")
+    if missed := lacking(os.environ):
+        notes.append(
+            f"{', '.join(missed)} of this shell is not kept: the timer asks by your profile or log-in on this machine "
+            "(`aws configure`, `az login`)"
+        )
     for note in notes:
         say(f"note: {note}")
     _try(timer)
@@ -61,7 +71,7 @@ def uninstall_timer() -> None:
     if not gone and not key:
         say("nothing was installed")
         return
-    say(f"removed: {', '.join([*gone, *(['the kept key'] if key else [])])}")
+    say(f"removed: {', '.join([*gone, *(['the kept credentials'] if key else [])])}")
 
 
 def _timer(every_minutes: int) -> "Timer":
@@ -105,6 +115,7 @@ def _try(timer: "Timer") -> None:
 
 def _ask_key() -> str:
     from infra.errors import SettingsError
+    from stacks.kept_variables import KEY
 
     if not sys.stdin.isatty():
         raise SettingsError(f"{KEY} is not set; export it, then `reap --install` again")

@@ -65,7 +65,7 @@ def up(
             say(line)
         raise typer.Exit(done.returncode)
     if rents:
-        _tell_machine(stack, variables)
+        _tell_machine(stack, settings.target, variables)
     say(f"next: python -m stacks watch {stack} (how far it is), logs {stack} -f, pull {stack}, down {stack}")
 
 
@@ -130,17 +130,22 @@ def _look_at_account(target: str, stack: str) -> None:
         )
 
 
-def _tell_machine(stack: str, variables: Mapping[str, str]) -> None:
+def _tell_machine(stack: str, target: str, variables: Mapping[str, str]) -> None:
+    from infra.credentials import read_credentials
     from infra.errors import InfraError
     from infra.schedule import installed
     from stacks.engine import stack_outputs
+    from stacks.kept_variables import KEY
     from stacks.live import PROJECT
     from stacks.verbs.console import say
 
     for line in rented_lines(stack, stack_outputs(PROJECT, stack, variables)):
         say(line)
+    if target != "runpod":
+        return  # the cloud's own timer ends it from outside
     try:
-        guarded = bool(installed())
+        # One that was installed for another cloud has no key to this one.
+        guarded = bool(installed()) and KEY in read_credentials()
     except InfraError:
         guarded = False
     if not guarded:

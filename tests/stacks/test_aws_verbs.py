@@ -209,6 +209,7 @@ def test_up_runs_with_the_rules_and_tells_price_deadline_and_ways_in(
     assert f"group {GROUP}: one machine at a time, $0.80 an hour at most" in lines
     assert "deadline: 2026-11-28 18:00 UTC; then AWS's own timer ends it, whatever it does" in lines
     assert "the run: s3://b/runs/r" in lines
+    assert "from outside" not in done.stdout
     up = next(call for call in desk.calls if call.startswith("up "))
     assert "--policy-pack stacks/policy" in up
 

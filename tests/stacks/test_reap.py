@@ -10,14 +10,16 @@ from unittest import mock
 
 import pytest
 
+from infra.errors import SettingsError
 from infra.hosts.keys import key_path
 from infra.journal import Journal
 from infra.runpod.client import RunpodClient
 from infra.runpod.simulator.run import Simulator, running
 from infra.runpod.spec import LEASE_VARIABLE, SPEC_VARIABLE, PodSpec
+from stacks.clouds import clouds_to_reap, needs_runpod
 from stacks.receipts import stamp_of
 from stacks.verbs.reap import borrow_credentials
-from tests.infra.runpod.things import volume_lease
+from tests.infra.runpod.things import lease, volume_lease
 from tests.infra.timers import Timers
 from tests.stacks.command import Done, stacks
 
@@ -196,10 +198,55 @@ def test_installed_it_runs_with_what_was_kept_and_no_secret_stands_in_the_cronta
         f"SIMULATED ended: pod {SPEC.name} ({late})" in (machine.folder / "sonarstack/reap.log").read_text()
     )
     gone = machine("--uninstall", **theirs)
-    assert gone.stdout == "removed: cron, the kept key\n"
+    assert gone.stdout == "removed: cron, the kept credentials\n"
     assert timers.table == ""
     assert not kept.exists()
     assert machine("--uninstall", **theirs).stdout == "nothing was installed\n"
+
+
+def test_for_another_cloud_it_needs_no_runpod_key_and_keeps_no_secret(machine, tmp_path, monkeypatch) -> None:
+    timers = Timers(tmp_path / "cron", monkeypatch)
+    mine = {
+        "PATH": str(timers.bin), "HOME": str(tmp_path / "cron"), "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "RUNPOD_API_KEY": None, "AWS_PROFILE": "survey", "AWS_SECRET_ACCESS_KEY": "planted-secret",
+    }  # fmt: skip
+    done = machine("aws", "--install", "--yes", **mine)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = machine.folder / "sonarstack/credentials"
+    assert kept.read_text().startswith("AWS_PROFILE=survey\n")
+    assert "RUNPOD" not in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert f": kept in {kept} (0600)" in done.stdout
+    assert "note: AWS_SECRET_ACCESS_KEY of this shell is not kept" in done.stdout
+    assert "tried once with a timer's environment: it works" in done.stdout
+    assert "planted" not in done.stdout + timers.table + kept.read_text()
+    refused = machine("runpod", "--install", "--yes", **mine)
+    assert refused.stderr == "error: RUNPOD_API_KEY is not set; export it, then `reap --install` again\n"
+
+
+def test_a_runpod_key_is_asked_for_unless_all_that_is_rented_is_elsewhere(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
+    now = datetime.now(UTC)
+    assert (needs_runpod(None), needs_runpod("runpod"), needs_runpod("azure")) == (True, True, False)
+    assert clouds_to_reap(None, known_only=True) == []
+    aws = Journal().write(
+        lease(
+            cloud="aws",
+            account="aws:1:us-east-1",
+            kind="group",
+            name="g",
+            rented_at=now,
+            lease_until=now + HOUR,
+        )
+    )
+    assert not needs_runpod(None)
+    assert [one.address for one in clouds_to_reap(None, known_only=True)] == [aws.account]
+    Journal().write(lease(account="https://runpod.test/v2", rented_at=now, lease_until=now + HOUR))
+    assert needs_runpod(None)
+    assert len(clouds_to_reap(None, known_only=True)) == 2
+    with pytest.raises(SettingsError, match="local rents nothing"):
+        needs_runpod("local")
 
 
 def test_a_key_is_not_kept_where_no_timer_would_use_it(machine, tmp_path, monkeypatch) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import machines
+from infra import machines, schedule
+from infra.credentials import keep_credentials
 from infra.errors import HostGoneError
 from infra.hosts.keys import ensure_key, key_path
 from infra.hosts.local import LocalHost
@@ -136,6 +137,21 @@ def test_up_says_the_worst_case_before_the_engine_and_price_deadline_and_ways_in
     up = next(call for call in desk.calls if call.startswith("up "))
     assert '--config sonarstack:gpus=["RTX 4090", "A40"]' in up
     assert "--config sonarstack:maxUsdPerH=0.5" in up
+
+
+@pytest.mark.parametrize(
+    ("kept", "guarded"), [({"AWS_PROFILE": "survey"}, False), ({"RUNPOD_API_KEY": "k"}, True)]
+)
+def test_a_timer_of_another_cloud_guards_no_pod(desk, monkeypatch, kept, guarded) -> None:
+    monkeypatch.setattr(schedule, "installed", lambda: ["cron"])
+    keep_credentials(kept)
+    desk.outputs(
+        pod={"name": "p", "id": "i", "gpu": "NVIDIA GeForce RTX 4090"},
+        priceUsdPerH=0.44, leaseUntil="2026-11-22T18:00:00+00:00", podStatus="RUNNING", simulated=True,
+    )  # fmt: skip
+    done = desk(*UP)
+    assert done.returncode == 0, done.stderr
+    assert ("nothing ends it from outside yet" in done.stdout) is not guarded
 
 
 def test_up_of_a_job_that_has_ended_says_that_nothing_was_rented(desk) -> None:
