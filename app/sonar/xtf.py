@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import SonarFileError
 from app.sonar.recording import BLOCK_PINGS, ChannelPair, Defect
@@ -15,10 +16,12 @@ from app.sonar.xtf_layout import PING_BYTES
 from app.sonar.xtf_navigation import navigation_of
 from app.sonar.xtf_order import is_near_first
 from app.sonar.xtf_pings import RawPings, channels_of, decode_pings
+from app.sonar.xtf_weights import at_one_weight, usual_weight
 
 DEFECTS_KEPT = 200
 """More are counted in a last entry: a file of noise must not fill the memory with complaints."""
-ORDER_PINGS = 128
+LEARN_PINGS = 128
+"""Pings that the port order and the usual weights are taken from."""
 PORT_ORDERS = ("auto", "far-first", "near-first")
 
 
@@ -56,6 +59,7 @@ class XtfRecording:
                 f"{path.name} holds no whole sonar ping ({len(self._data)} bytes); copy or record it again"
             )
         self._near_first: dict[int, bool] = {}
+        self._usual_weight: dict[int, int] = {}
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -77,7 +81,8 @@ class XtfRecording:
         """
         chosen = self._chosen(pair)
         index = self._pings_of(chosen)
-        turned = self._turned(chosen, index)
+        self._learn(chosen, index)
+        turned = self._turned(chosen)
         first = 0
         for start in range(0, len(index), pings):
             rows = index.rows(slice(start, start + pings))
@@ -134,17 +139,32 @@ class XtfRecording:
     def _decode(self, index: PingIndex, turned: dict[int, bool]) -> RawPings | None:
         return decode_pings(self._data, index, self._header.formats, turned, self._report)
 
-    def _turned(self, pair: ChannelPair, index: PingIndex) -> dict[int, bool]:
+    def _learn(self, pair: ChannelPair, index: PingIndex) -> None:
+        """From the first pings: which end of port is nearest, and the weight that all others are brought to."""
+        if _numbers(pair) <= self._usual_weight.keys():
+            return
+        first, stored = index.rows(slice(0, LEARN_PINGS)), dict.fromkeys(_numbers(pair), False)
+        some = decode_pings(self._data, first, self._header.formats, stored, lambda *_: None)
+        for number in _numbers(pair):
+            self._usual_weight[number] = 0 if some is None else usual_weight(some.weights[number])
+        if pair.port is not None and some is not None:
+            sides = self._evened(some)
+            self._near_first[pair.port] = is_near_first(
+                sides[pair.port], None if pair.starboard is None else sides[pair.starboard]
+            )
+
+    def _evened(self, raw: RawPings) -> dict[int, NDArray[np.generic]]:
+        """Samples by channel number, all pings with the usual weight."""
+        return {n: at_one_weight(s, raw.weights[n], self._usual_weight[n]) for n, s in raw.samples.items()}
+
+    def _turned(self, pair: ChannelPair) -> dict[int, bool]:
         """The pair's channels, and whether their samples have to be turned round to begin nearest."""
         stored = dict.fromkeys(_numbers(pair), False)
         if pair.port is None:
             return stored
-        if self._port_order == "auto" and pair.port not in self._near_first:
-            some = self._decode(index.rows(slice(0, ORDER_PINGS)), stored)
-            self._near_first[pair.port] = some is not None and is_near_first(
-                some.samples[pair.port], None if pair.starboard is None else some.samples[pair.starboard]
-            )
-        near_first = self._near_first.get(pair.port, self._port_order == "near-first")
+        near_first = self._port_order == "near-first"
+        if self._port_order == "auto":
+            near_first = self._near_first.get(pair.port, False)
         return stored | {pair.port: not near_first}
 
     def _waterfall(self, raw: RawPings, pair: ChannelPair, first: int) -> Waterfall:
@@ -156,11 +176,12 @@ class XtfRecording:
             # Geometry takes altitude 0 for "nothing to remove".
             navigation = replace(navigation, altitude_m=np.zeros(len(slant_m)))
             warnings = (*warnings, "the recorder already removed the water column; heights are not measured")
+        sides = self._evened(raw)
         return Waterfall(
             source=self.source,
             first_ping=first,
-            port_PS=None if pair.port is None else raw.samples[pair.port],
-            starboard_PS=None if pair.starboard is None else raw.samples[pair.starboard],
+            port_PS=None if pair.port is None else sides[pair.port],
+            starboard_PS=None if pair.starboard is None else sides[pair.starboard],
             slant_range_m=slant_m,
             navigation=navigation,
             frequency_khz=pair.frequency_khz or raw.frequency_khz,

@@ -60,9 +60,9 @@ PING = np.dtype(
 )
 CHANNEL = np.dtype(
     {
-        "names": ["number", "slant_range", "duration", "frequency", "samples"],
-        "formats": ["<u2", "<f4", "<f4", "<u2", "<u4"],
-        "offsets": [0, 4, 16, 26, 42],
+        "names": ["number", "slant_range", "duration", "frequency", "samples", "weight"],
+        "formats": ["<u2", "<f4", "<f4", "<u2", "<u4", "<i2"],
+        "offsets": [0, 4, 16, 26, 42, 58],
         "itemsize": CHANNEL_BYTES,
     }
 )

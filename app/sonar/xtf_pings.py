@@ -15,6 +15,7 @@ from app.sonar.waterfall import Floats
 from app.sonar.xtf_index import PingIndex, Report
 from app.sonar.xtf_layout import CHANNEL, CHANNEL_BYTES, PING, PING_BYTES, ChannelFormat, kilohertz
 from app.sonar.xtf_navigation import slant_range_of
+from app.sonar.xtf_weights import NO_WEIGHT, Weights
 
 WIDEST_RATIO = 8
 """A ping with so many times the usual samples is damaged: padding its neighbours to it could fill the memory."""
@@ -52,6 +53,8 @@ class RawPings:
     """Range of the last column, padding included."""
     samples: dict[int, NDArray[np.generic]]
     """(P, S) by channel number; 0 beyond the last sample of a shorter ping."""
+    weights: dict[int, Weights]
+    """(P,) by channel number, see `xtf_weights`."""
     frequency_khz: float | None
 
 
@@ -99,6 +102,7 @@ def decode_pings(
     headers = np.empty(len(good), dtype=PING)
     slant_m = np.full(len(good), np.nan)
     samples = {n: np.zeros((len(good), width), dtype=_kept_as(formats[n])) for n in wanted}
+    weights = {n: np.full(len(good), NO_WEIGHT, dtype=np.int16) for n in wanted}
     frequency_khz: float | None = None
     for group in groups:
         rows = np.searchsorted(good, group.rows)
@@ -110,6 +114,7 @@ def decode_pings(
             header = group.raw[:, channel.header_at : start].view(CHANNEL)[:, 0]
             told_m = slant_range_of(header, headers[rows]) * (width / channel.samples)
             slant_m[rows] = np.where(np.isnan(slant_m[rows]), told_m, slant_m[rows])
+            weights[channel.number][rows] = header["weight"]
             frequency_khz = frequency_khz or kilohertz(float(header["frequency"][0]))
             form = formats[channel.number]
             stored = group.raw[:, start : start + channel.samples * form.dtype.itemsize].view(form.dtype)
@@ -118,6 +123,7 @@ def decode_pings(
         headers=headers,
         slant_range_m=slant_m,
         samples=samples,
+        weights=weights,
         frequency_khz=frequency_khz,
     )
 

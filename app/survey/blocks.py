@@ -41,8 +41,7 @@ def join_waterfalls(first: Waterfall, second: Waterfall) -> Waterfall:
 
 def _fit(first: Waterfall, second: Waterfall) -> bool:
     return first.first_ping + first.pings == second.first_ping and all(
-        (a is None and b is None)
-        or (a is not None and b is not None and a.shape[1] == b.shape[1] and a.dtype == b.dtype)
+        (a is None and b is None) or (a is not None and b is not None and a.shape[1] == b.shape[1])
         for a, b in ((first.port_PS, second.port_PS), (first.starboard_PS, second.starboard_PS))
     )
 

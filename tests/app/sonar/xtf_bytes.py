@@ -61,6 +61,7 @@ def ping(
     pitch_deg: float = 0.0,
     roll_deg: float = 0.0,
     year: int = 2024,
+    weight: int = 0,
 ) -> bytes:
     """A sonar ping with samples by channel number, as stored."""
     head = bytearray(256 - 14)
@@ -77,6 +78,7 @@ def ping(
         struct.pack_into("<HH", part, 0, channel, 2)
         struct.pack_into("<f", part, 4, slant_range_m)
         struct.pack_into("<I", part, 42, len(values))
+        struct.pack_into("<h", part, 58, weight)
         body += bytes(part) + values.tobytes()
     return packet(0, body, channels=len(samples))
 
