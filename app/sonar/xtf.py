@@ -16,6 +16,7 @@ from app.sonar.xtf_layout import PING_BYTES
 from app.sonar.xtf_navigation import navigation_of
 from app.sonar.xtf_order import is_near_first
 from app.sonar.xtf_pings import RawPings, channels_of, decode_pings
+from app.sonar.xtf_position import is_ships
 from app.sonar.xtf_weights import at_one_weight, usual_weight
 
 DEFECTS_KEPT = 200
@@ -58,6 +59,7 @@ class XtfRecording:
             raise SonarFileError(
                 f"{path.name} holds no whole sonar ping ({len(self._data)} bytes); copy or record it again"
             )
+        self._ships = is_ships(self._data, self._index)
         self._near_first: dict[int, bool] = {}
         self._usual_weight: dict[int, int] = {}
 
@@ -171,7 +173,7 @@ class XtfRecording:
         slant_m = raw.slant_range_m
         if self._range_m is not None:
             slant_m = np.where(np.isnan(slant_m), self._range_m, slant_m)
-        navigation, warnings = navigation_of(raw.headers, slant_m, self._header.nav_units)
+        navigation, warnings = navigation_of(raw.headers, slant_m, self._header.nav_units, ships=self._ships)
         if self._header.ground_range:
             # Geometry takes altitude 0 for "nothing to remove".
             navigation = replace(navigation, altitude_m=np.zeros(len(slant_m)))

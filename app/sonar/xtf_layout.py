@@ -47,14 +47,18 @@ PING = np.dtype(
         "names": [
             *("year", "month", "day", "hour", "minute", "second", "centisecond", "sound_velocity"),
             *("ship_speed", "ship_gyro", "ship_y", "ship_x", "speed", "y", "x"),
-            *("altitude", "pitch", "roll", "heading"),
+            *("layback", "altitude", "pitch", "roll", "heading"),
         ],
         "formats": [
             *("<u2", "u1", "u1", "u1", "u1", "u1", "u1", "<f4"),
             *("<f4", "<f4", "<f8", "<f8", "<f4", "<f8", "<f8"),
-            *("<f4", "<f4", "<f4", "<f4"),
+            *("<f4", "<f4", "<f4", "<f4", "<f4"),
         ],
-        "offsets": [14, 16, 17, 18, 19, 20, 21, 32, 120, 124, 128, 136, 152, 160, 168, 196, 204, 208, 212],
+        "offsets": [
+            *(14, 16, 17, 18, 19, 20, 21, 32),
+            *(120, 124, 128, 136, 152, 160, 168),
+            *(184, 196, 204, 208, 212),
+        ],
         "itemsize": PING_BYTES,
     }
 )

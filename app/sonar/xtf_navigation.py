@@ -4,28 +4,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sonar.waterfall import Floats, Navigation, PositionUnits
+from app.sonar.xtf_position import SHIP, TOWFISH, behind_ship, position_of, units_of
 
 KNOT_MPS = 0.514444
 """XTF gives speeds in knots."""
 RANGE_LIMIT_M = 3000.0
 SPEED_LIMIT_MPS = 25.0
-METRES, DEGREES = 0, 3
-"""Values of the header's NavUnits."""
+LAYBACK_LIMIT_M = 10_000.0
 
 
 def navigation_of(
-    headers: NDArray[np.void], slant_range_m: Floats, nav_units: int
+    headers: NDArray[np.void], slant_range_m: Floats, nav_units: int, *, ships: bool
 ) -> tuple[Navigation, tuple[str, ...]]:
-    """Navigation of pings; exact zeros mean unset, as every writer leaves them."""
-    x, y = _position(headers)
-    units, warnings = _units(x, y, nav_units)
+    """Navigation of pings; exact zeros mean unset, as every writer leaves them.
+
+    Args:
+        ships: whether the ship's positions are taken, see `is_ships`.
+    """
+    x, y = position_of(headers, SHIP if ships else TOWFISH)
+    units, warnings = units_of(x, y, nav_units)
     if units is PositionUnits.DEGREES:
         with np.errstate(invalid="ignore"):
             nowhere = (np.abs(x) > 180) | (np.abs(y) > 90)
         x, y = np.where(nowhere, np.nan, x), np.where(nowhere, np.nan, y)
-    heading = _or_none(_set(headers["heading"], 0, 360))
+    heading, gyro = (_or_none(_set(headers[name], 0, 360)) for name in ("heading", "ship_gyro"))
+    if ships and units is not None:
+        layback_m = _set(headers["layback"], 0, LAYBACK_LIMIT_M)
+        course = heading if gyro is None else gyro
+        x, y, warning = behind_ship(x, y, units, layback_m=layback_m, heading_deg=course)
+        warnings = (*warnings, warning)
     if heading is None:
-        heading = _or_none(_set(headers["ship_gyro"], 0, 360))
+        heading = gyro
     speed = _or_none(_set(headers["speed"] * KNOT_MPS, 0, SPEED_LIMIT_MPS))
     if speed is None:
         speed = _or_none(_set(headers["ship_speed"] * KNOT_MPS, 0, SPEED_LIMIT_MPS))
@@ -66,33 +75,6 @@ def unix_time_s(headers: NDArray[np.void]) -> Floats:
     days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + day - 1
     seconds = days * 86400.0 + hour * 3600 + minute * 60 + second + headers["centisecond"] / 100
     return np.where(possible, seconds, np.nan)
-
-
-def _position(headers: NDArray[np.void]) -> tuple[Floats, Floats]:
-    for x_name, y_name in (("x", "y"), ("ship_x", "ship_y")):
-        with np.errstate(invalid="ignore"):
-            x, y = headers[x_name].astype(np.float64), headers[y_name].astype(np.float64)
-        unset = (
-            ~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)) | (np.abs(x) > 1e8) | (np.abs(y) > 1e8)
-        )
-        x, y = np.where(unset, np.nan, x), np.where(unset, np.nan, y)
-        if not unset.all():
-            break
-    return x, y
-
-
-def _units(x: Floats, y: Floats, nav_units: int) -> tuple[PositionUnits | None, tuple[str, ...]]:
-    """What positions mean: the values decide, since headers lie; degrees only where all could be degrees."""
-    if np.isnan(x).all():
-        return None, ()
-    possible = bool(np.nanmedian(np.abs(x)) <= 180 and np.nanmedian(np.abs(y)) <= 90)
-    if nav_units == DEGREES and not possible:
-        return PositionUnits.METRES, (
-            "the header says degrees, the positions are no degrees: taken as metres",
-        )
-    if nav_units == METRES and possible:
-        return PositionUnits.DEGREES, ("the header says metres, the positions look like degrees: taken so",)
-    return (PositionUnits.DEGREES if possible else PositionUnits.METRES), ()
 
 
 def _set(values: NDArray[np.generic], low: float, high: float) -> Floats:

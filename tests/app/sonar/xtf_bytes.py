@@ -62,14 +62,20 @@ def ping(
     roll_deg: float = 0.0,
     year: int = 2024,
     weight: int = 0,
+    ship_x: float = 0.0,
+    ship_y: float = 0.0,
+    ship_gyro_deg: float = 0.0,
+    layback_m: float = 0.0,
 ) -> bytes:
     """A sonar ping with samples by channel number, as stored."""
     head = bytearray(256 - 14)
     second = number // 10
     struct.pack_into("<HBBBBBB", head, 0, year, 3, 1, 12, second // 60 % 60, second % 60, number % 10 * 10)
     struct.pack_into("<f", head, 32 - 14, 750.0)
+    struct.pack_into("<fdd", head, 124 - 14, ship_gyro_deg, ship_y, ship_x)
     struct.pack_into("<f", head, 152 - 14, speed_knots)
     struct.pack_into("<dd", head, 160 - 14, y, x)
+    struct.pack_into("<f", head, 184 - 14, layback_m)
     struct.pack_into("<f", head, 196 - 14, altitude_m)
     struct.pack_into("<fff", head, 204 - 14, pitch_deg, roll_deg, heading_deg)
     body = bytes(head)
