@@ -11,7 +11,7 @@ from app.device.freed_memory import keep_freed_memory
 from app.errors import SonarFileError
 from app.sonar.recording import Recording, open_recording
 from app.survey.ahead import ahead
-from app.survey.blocks import without_short_tail
+from app.survey.blocks import of_one_range, without_short_blocks
 from app.survey.contact import Contact
 from app.survey.correct import CorrectedBlock, Corrector
 from app.survey.file_log import FileLog
@@ -127,8 +127,8 @@ def _opened(file: Path | Recording, options: SurveyOptions) -> Recording:
 def _corrected(
     recording: Recording, corrector: Corrector, options: SurveyOptions, clock: StageClock
 ) -> Iterator[CorrectedBlock]:
-    blocks = without_short_tail(
-        recording.blocks(pings=options.block_pings, pair=options.channel_pair),
+    blocks = without_short_blocks(
+        of_one_range(recording.blocks(pings=options.block_pings, pair=options.channel_pair)),
         least_pings=options.block_pings // 4,
     )
     while True:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.errors import SonarFileError
-from app.sonar.waterfall import Waterfall
+from app.sonar.waterfall import Floats, Waterfall
 from app.survey.options import SurveyOptions
 
 SAME_SHAPE = 0.15
@@ -29,11 +29,11 @@ class SurveyGrid:
 
     def fits(self, waterfall: Waterfall) -> bool:
         """Whether a later block was recorded with the same settings."""
-        range_m = _range_m(waterfall)
+        range_m = typical_range_m(waterfall.slant_range_m)
         return (
             _samples(waterfall) == self.samples
             and range_m is not None
-            and abs(range_m - self.range_m) <= SAME_RANGE * self.range_m
+            and is_same_range(self.range_m, range_m)
         )
 
 
@@ -48,7 +48,7 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
     Raises:
         SonarFileError: the recording does not say its range.
     """
-    range_m, samples = _range_m(waterfall), _samples(waterfall)
+    range_m, samples = typical_range_m(waterfall.slant_range_m), _samples(waterfall)
     if range_m is None or samples == 0:
         raise SonarFileError(
             f"{waterfall.source}: the recording does not say its slant range; "
@@ -73,9 +73,15 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
     )
 
 
-def _range_m(waterfall: Waterfall) -> float | None:
-    known = waterfall.slant_range_m[np.isfinite(waterfall.slant_range_m) & (waterfall.slant_range_m > 0)]
+def typical_range_m(slant_range_m: Floats) -> float | None:
+    """Median of the ranges that are known; None where none is."""
+    known = slant_range_m[np.isfinite(slant_range_m) & (slant_range_m > 0)]
     return float(np.median(known)) if known.size else None
+
+
+def is_same_range(first_m: float, second_m: float) -> bool:
+    """Whether two ranges are one setting."""
+    return abs(second_m - first_m) <= SAME_RANGE * first_m
 
 
 def _samples(waterfall: Waterfall) -> int:

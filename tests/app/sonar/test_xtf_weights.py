@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.sonar.recording import open_recording, read_waterfall
 from app.sonar.waterfall import Side
-from app.survey.blocks import without_short_tail
+from app.survey.blocks import without_short_blocks
 from app.survey.correct import Corrector
 from app.survey.options import SurveyOptions
 from tests.app.sonar.xtf_bytes import PORT, STARBOARD, MadeChannel, file_header, ping, seabed
@@ -71,7 +71,7 @@ def test_the_corrected_picture_does_not_show_the_weights(tmp_path: Path) -> None
     for name, weights in (("a", [USUAL] * PINGS), ("b", [WAYS["in steps"](row) for row in range(PINGS)])):
         path, _ = weighted_file(tmp_path / f"{name}.xtf", weights)
         corrector = Corrector(SurveyOptions())
-        blocks = list(without_short_tail(open_recording(path).blocks(pings=150), least_pings=120))
+        blocks = list(without_short_blocks(open_recording(path).blocks(pings=150), least_pings=120))
         assert [block.pings for block in blocks] == [150, 250]
         strips = [corrector.correct(block).strip for block in blocks]
         pictures.append(np.concatenate([strip.images[Side.STARBOARD] for strip in strips]).astype(int))

@@ -11,7 +11,7 @@ import pytest
 from app.errors import SettingsError, SonarFileError
 from app.sonar.waterfall import Navigation, PositionUnits, Side
 from app.survey.ahead import ahead
-from app.survey.blocks import join_waterfalls, without_short_tail
+from app.survey.blocks import join_waterfalls, without_short_blocks
 from app.survey.grid import choose_grid
 from app.survey.options import SurveyOptions
 from app.survey.pings import PingTable
@@ -102,7 +102,7 @@ def test_unknown_fields_stay_unknown() -> None:
 
 def test_a_short_last_block_joins_the_one_before() -> None:
     blocks = [LINE.waterfall(0, 40), LINE.waterfall(40, 80), LINE.waterfall(80, 83)]
-    joined = list(without_short_tail(iter(blocks), least_pings=10))
+    joined = list(without_short_blocks(iter(blocks), least_pings=10))
     assert [(b.first_ping, b.pings) for b in joined] == [(0, 40), (40, 43)]
     assert joined[1].navigation.time_s[-1] == blocks[2].navigation.time_s[-1]
     assert joined[1].port_PS is not None
@@ -111,8 +111,8 @@ def test_a_short_last_block_joins_the_one_before() -> None:
 
 def test_blocks_that_do_not_fit_stay_apart() -> None:
     other = replace(LINE, samples=500).waterfall(40, 43)
-    assert len(list(without_short_tail(iter([LINE.waterfall(0, 40), other]), least_pings=10))) == 2
-    assert list(without_short_tail(iter([]), least_pings=10)) == []
+    assert len(list(without_short_blocks(iter([LINE.waterfall(0, 40), other]), least_pings=10))) == 2
+    assert list(without_short_blocks(iter([]), least_pings=10)) == []
 
 
 def test_a_field_that_one_block_lacks_is_nan_there() -> None:
