@@ -29,6 +29,9 @@ def repair_navigation(navigation: Navigation) -> tuple[Navigation, tuple[str, ..
     x, y, units = navigation.x, navigation.y, navigation.units
     if x is None or y is None or units is None:
         return navigation, ()
+    degrees = units is PositionUnits.DEGREES
+    if degrees:
+        x = unwrapped_deg(x)
     bad = _outliers(x, y, units)
     if bad.any():
         x, y = np.where(bad, np.nan, x), np.where(bad, np.nan, y)
@@ -44,6 +47,7 @@ def repair_navigation(navigation: Navigation) -> tuple[Navigation, tuple[str, ..
             told = np.full(len(x), np.nan) if heading is None else heading
             warnings.append(f"{int(np.isnan(told).sum())} headings were taken from the track")
             heading = np.where(np.isnan(told), course, told)
+    x = wrapped_deg(x) if degrees else x
     return replace(navigation, x=x, y=y, heading_deg=heading), tuple(warnings)
 
 
@@ -54,6 +58,24 @@ def fill_gaps(values: Floats) -> Floats:
         return values
     index = np.arange(len(values))
     return np.interp(index, index[known], values[known])
+
+
+def unwrapped_deg(longitude_deg: Floats) -> Floats:
+    """Longitudes without the jump at 180 degrees, beyond which they go on: means and slopes hold then."""
+    known = np.isfinite(longitude_deg)
+    if not known.any() or np.ptp(longitude_deg[known]) <= 180:
+        return longitude_deg
+    unwrapped = longitude_deg.copy()
+    unwrapped[known] = np.unwrap(longitude_deg[known], period=360)
+    return unwrapped
+
+
+def wrapped_deg(longitude_deg: Floats) -> Floats:
+    """Longitudes from -180 to 180."""
+    beyond = np.abs(longitude_deg) > 180
+    return (
+        np.where(beyond, (longitude_deg + 180) % 360 - 180, longitude_deg) if beyond.any() else longitude_deg
+    )
 
 
 def track_bearing_deg(x: Floats, y: Floats, units: PositionUnits) -> Floats | None:

@@ -25,6 +25,8 @@ def navigation_of(
     units, warnings = units_of(x, y, nav_units)
     if units is PositionUnits.DEGREES:
         with np.errstate(invalid="ignore"):
+            # Some writers count longitudes from 0 to 360.
+            x = np.where((x > 180) & (x <= 360), x - 360, x)
             nowhere = (np.abs(x) > 180) | (np.abs(y) > 90)
         x, y = np.where(nowhere, np.nan, x), np.where(nowhere, np.nan, y)
     heading, gyro = (_or_none(_set(headers[name], 0, 360)) for name in ("heading", "ship_gyro"))

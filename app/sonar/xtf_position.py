@@ -46,7 +46,10 @@ def units_of(x: Floats, y: Floats, nav_units: int) -> tuple[PositionUnits | None
     """What positions mean: the values decide, since headers lie; degrees only where all could be degrees."""
     if np.isnan(x).all():
         return None, ()
-    possible = bool(np.nanmedian(np.abs(x)) <= 180 and np.nanmedian(np.abs(y)) <= 90)
+    # From 180 to 360 a number is a longitude only where the header says so too: local grids have such eastings.
+    far_east = 360 if nav_units == DEGREES else 180
+    possible = bool(np.nanmedian(np.abs(x)) <= far_east and np.nanmedian(np.abs(y)) <= 90)
+    possible &= bool(np.nanmedian(x) >= -180)
     if nav_units == DEGREES and not possible:
         return PositionUnits.METRES, (
             "the header says degrees, the positions are no degrees: taken as metres",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.sonar.navigation import unwrapped_deg, wrapped_deg
 from app.sonar.waterfall import Floats, Navigation, PositionUnits, Waterfall
 
 FIT_PINGS = 64
@@ -47,7 +48,7 @@ class PingTable:
         nav = self.navigation
         return PingState(
             time_s=self._value(nav.time_s, ping),
-            x=self._smooth(nav.x, ping),
+            x=self._smooth_x(ping),
             y=self._smooth(nav.y, ping),
             units=nav.units,
             heading_deg=self._heading(ping),
@@ -63,6 +64,14 @@ class PingTable:
             return None
         pings = self.first_ping + np.flatnonzero(known)
         return float(np.interp(ping, pings, values_P[known]))
+
+    def _smooth_x(self, ping: float) -> float | None:
+        x = self.navigation.x
+        if x is None or self.navigation.units is not PositionUnits.DEGREES:
+            return self._smooth(x, ping)
+        # Half of a line may lie at -180, the other half at 180: the mean of both is on the other side of the earth.
+        longitude_deg = self._smooth(unwrapped_deg(x), ping)
+        return None if longitude_deg is None else float(wrapped_deg(np.array(longitude_deg)))
 
     def _smooth(self, values_P: Floats | None, ping: float) -> float | None:
         """Value of a straight line through the pings around: fixes repeat for some pings, then jump."""

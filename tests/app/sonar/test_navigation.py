@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.sonar.navigation import fill_gaps, repair_navigation, track_bearing_deg
+from app.sonar.navigation import fill_gaps, repair_navigation, track_bearing_deg, wrapped_deg
 from app.sonar.recording import read_waterfall
 from app.sonar.waterfall import Floats, Navigation, PositionUnits
 
@@ -108,3 +108,25 @@ def test_first_ping_of_a_real_file_at_zero_is_mended(real_data: Path) -> None:
     assert np.isfinite(fixed.x).all()
     assert fixed.x[0] == fixed.x[1] == pytest.approx(-68.828, abs=1e-3)
     assert "1 pings without position were interpolated" in warnings
+
+
+def test_the_180th_meridian_is_no_jump() -> None:
+    """Filled gaps, dropped outliers and the track's direction are those of the same line elsewhere."""
+    x, y = straight(PositionUnits.DEGREES, 60)
+    x[50:100] = y[50:100] = np.nan
+    x[120] += 0.05
+    time_s = np.arange(float(PINGS))
+    there, warnings = repair_navigation(Navigation(time_s=time_s, x=x, y=y, units=PositionUnits.DEGREES))
+    moved = wrapped_deg(x - np.nanmedian(x) + 180)
+    assert np.nanmin(moved) < -179
+    assert np.nanmax(moved) > 179
+    here, same_warnings = repair_navigation(
+        Navigation(time_s=time_s, x=moved, y=y, units=PositionUnits.DEGREES)
+    )
+    assert same_warnings == warnings
+    assert here.x is not None
+    assert there.x is not None
+    assert (np.abs(here.x) <= 180).all()
+    off = here.x - (there.x - np.nanmedian(x) + 180)
+    np.testing.assert_allclose((off + 180) % 360 - 180, 0, atol=1e-9)
+    np.testing.assert_allclose(here.heading_deg, there.heading_deg, atol=1e-4)  # type: ignore[arg-type]

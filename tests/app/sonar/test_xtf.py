@@ -247,6 +247,10 @@ def test_range_is_given_where_the_file_leaves_it_unset(tmp_path: Path) -> None:
         (0, 571000.0, 5181000.0, PositionUnits.METRES),
         (0, -68.0, 48.0, PositionUnits.DEGREES),
         (3, 571000.0, 5181000.0, PositionUnits.METRES),
+        (3, 286.3, 48.0, PositionUnits.DEGREES),
+        (3, 286.3, 95.0, PositionUnits.METRES),
+        (3, -286.3, 48.0, PositionUnits.METRES),
+        (0, 286.3, 48.0, PositionUnits.METRES),
     ],
 )
 def test_values_decide_what_positions_mean(
@@ -258,6 +262,19 @@ def test_values_decide_what_positions_mean(
     ours = read_waterfall(path)
     assert ours.navigation.units is units
     assert bool(ours.warnings) == ((nav_units == 3) != (units is PositionUnits.DEGREES))
+
+
+def test_longitudes_from_0_to_360_are_degrees(tmp_path: Path) -> None:
+    for lowest, expected in ((286.3, -73.7), (179.99999, 179.99999), (359.99999, -0.00001)):
+        parts = [ping({1: row}, number=n, x=(lowest + n * 1e-5) % 360) for n, row in enumerate(seabed(4, 90))]
+        path = tmp_path / "a.xtf"
+        path.write_bytes(file_header() + b"".join(parts))
+        navigation = read_waterfall(path).navigation
+        assert navigation.units is PositionUnits.DEGREES
+        assert navigation.x is not None
+        off = navigation.x - (expected + np.arange(4) * 1e-5)
+        np.testing.assert_allclose((off + 180) % 360 - 180, 0, atol=1e-9)
+        assert (np.abs(navigation.x) <= 180).all()
 
 
 def test_recordings_already_in_ground_range_keep_their_columns(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from app.survey import detect
 from app.survey.options import SurveyOptions
 from app.survey.result import SurveyResult
 from app.survey.window import Window
+from tests.app.survey import made_line
 from tests.app.survey.made_line import WGS84, Block, MadeLine, opened_as
 from tests.app.survey.runtimes import BlobRuntime
 
@@ -220,6 +221,20 @@ def test_a_range_setting_changed_on_the_way_starts_a_new_grid(monkeypatch: pytes
         if abs(block.along_m - 75) > 3:
             distances = [WGS84.inv(*LINE.place(block), c.longitude, c.latitude)[2] for c in contacts]
             assert min(distances) < 0.6
+
+
+def test_contacts_across_the_180th_meridian_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One block lies abeam of the meridian.
+    monkeypatch.setattr(made_line, "START", (179.99913, 48.0))
+    line = replace(LINE, heading_deg=90.0)
+    result = detected(monkeypatch, [line])
+    for block in BLOCKS:
+        distances = [WGS84.inv(*line.place(block), c.longitude, c.latitude)[2] for c in result.contacts]
+        assert min(distances) < 0.5
+    longitudes = [contact.longitude or 0 for contact in result.contacts]
+    assert min(longitudes) < -179.99
+    assert max(longitudes) > 179.99
+    assert "contacts" in html_text(result)
 
 
 def test_the_report_on_a_file_tells_what_was_covered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,16 @@ def test_positions_that_repeat_are_smoothed() -> None:
     assert spacing_near_m(pings, 105, 3) == pytest.approx(4 / 9)
 
 
+def test_positions_are_smoothed_across_the_180th_meridian() -> None:
+    """With a few positions, and with many."""
+    x = (np.arange(10) * 0.001 + 179.9955 + 180) % 360 - 180
+    for every in (1, 5):
+        seen = np.where(np.arange(10) % every == 0, x, np.nan)
+        pings = table(x=seen, y=np.zeros(10), units=PositionUnits.DEGREES)
+        assert pings.at(102).x == pytest.approx(179.9975, abs=1e-9)
+        assert pings.at(105).x == pytest.approx(-179.9995, abs=1e-9)
+
+
 def test_unknown_fields_stay_unknown() -> None:
     state = table(heading_deg=np.full(10, np.nan)).at(103)
     assert (state.x, state.y, state.heading_deg) == (None, None, None)
