@@ -14,8 +14,8 @@ from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import GainState, normalise_gain_after
 from app.sonar.corrections.geometry import slant_to_ground
 from app.sonar.navigation import repair_navigation
-from app.sonar.waterfall import Floats, Side, Waterfall
-from app.survey.grid import SurveyGrid, choose_grid
+from app.sonar.waterfall import Floats, Navigation, Side, Waterfall
+from app.survey.grid import SurveyGrid, choose_grid, is_same_spacing
 from app.survey.options import SurveyOptions
 from app.survey.pings import PingTable, ping_table
 from app.survey.strip import Strip
@@ -38,14 +38,16 @@ class CorrectedBlock:
 
 
 class Corrector:
-    """Corrects the blocks of one recording in turn; the grid stays while the range setting stays."""
+    """Corrects the blocks of one recording in turn; the grid stays while range setting and speed stay."""
 
     def __init__(self, options: SurveyOptions) -> None:
         self._options = options
         self._grid: SurveyGrid | None = None
         self._gain: dict[Side, GainState | None] = {}
+        self._grid_spacing_m: float | None = options.ping_spacing_m
+        """Distance between pings that the grid is made for."""
         self.spacing_m: float | None = options.ping_spacing_m
-        """Distance between pings, None where neither the options nor the positions tell it."""
+        """Distance between pings where it was first known; None where neither options nor positions tell it."""
 
     def correct(self, waterfall: Waterfall) -> CorrectedBlock:
         """Correct one block.
@@ -54,12 +56,14 @@ class Corrector:
             SonarFileError: the recording does not say its range and the options do not either.
         """
         navigation, warnings = repair_navigation(waterfall.navigation)
-        if self.spacing_m is None:
-            self.spacing_m = ping_spacing_m(navigation, self._options.crs)
+        has_new_spacing = self._measure_spacing(navigation)
         altitude_m, altitude_source = choose_altitude(waterfall)
         if self._grid is None or not self._grid.fits(waterfall):
-            self._grid = choose_grid(waterfall, ping_spacing_m=self.spacing_m, options=self._options)
+            self._grid = self._new_grid(waterfall)
             self._gain = {}
+        elif has_new_spacing:
+            # The state of the gain stays: brightness does not depend on speed.
+            self._grid = self._new_grid(waterfall)
         pings = ping_table(waterfall, navigation, _filled(altitude_m, 0.0))
         strip = self._strip(waterfall, pings.altitude_m, self._grid)
         return CorrectedBlock(
@@ -68,8 +72,24 @@ class Corrector:
             grid=self._grid,
             altitude_source=altitude_source,
             frequency_khz=waterfall.frequency_khz,
-            warnings=waterfall.warnings + warnings,
+            warnings=waterfall.warnings + warnings + self._grid.warnings,
         )
+
+    def _measure_spacing(self, navigation: Navigation) -> bool:
+        """Whether this block's distance between pings is another than the grid's; where unknown it is not."""
+        if self._options.ping_spacing_m is not None:
+            return False
+        measured_m = ping_spacing_m(navigation, self._options.crs)
+        if measured_m is None:
+            return False
+        self.spacing_m = measured_m if self.spacing_m is None else self.spacing_m
+        if self._grid_spacing_m is not None and is_same_spacing(self._grid_spacing_m, measured_m):
+            return False
+        self._grid_spacing_m = measured_m
+        return True
+
+    def _new_grid(self, waterfall: Waterfall) -> SurveyGrid:
+        return choose_grid(waterfall, ping_spacing_m=self._grid_spacing_m, options=self._options)
 
     def _strip(self, waterfall: Waterfall, altitude_m: Floats, grid: SurveyGrid) -> Strip:
         rows = max(1, round(waterfall.pings * grid.rows_per_ping))

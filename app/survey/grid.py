@@ -13,6 +13,11 @@ SAME_SHAPE = 0.15
 """Rows are left as they are while a pixel is square to this share: resampling costs time and sharpness."""
 SAME_RANGE = 0.02
 """A range setting changed by more than this starts a new grid."""
+SAME_SPACING = 1.5
+"""So many times the distance between pings, or so many times less, starts a new grid: the speed of a survey varies
+less, and a picture out of shape by more hides small objects from the network."""
+LEAST_ROWS_PER_PING, MOST_ROWS_PER_PING = 1 / 64, 16.0
+"""A towfish that stands must not leave a block without rows, nor positions that jump one that fills the memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +31,8 @@ class SurveyGrid:
     """1: every ping is a row; below, pings are averaged; above, rows are interpolated between pings."""
     range_m: float
     samples: int
+    warnings: tuple[str, ...] = ()
+    """Where the pixels could not be made square."""
 
     def fits(self, waterfall: Waterfall) -> bool:
         """Whether a later block was recorded with the same settings."""
@@ -63,13 +70,25 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
     rows_per_ping = 1.0 if ping_spacing_m is None else ping_spacing_m / pixel_m
     if abs(math.log(max(rows_per_ping, 1e-6))) < SAME_SHAPE:
         rows_per_ping = 1.0
+    warnings = []
+    if rows_per_ping < LEAST_ROWS_PER_PING:
+        warnings.append(
+            "the towfish hardly moved for a while: the picture is stretched along track there, small objects may "
+            "be missed; if it moved, give --ping-spacing-m"
+        )
+    if rows_per_ping > MOST_ROWS_PER_PING:
+        warnings.append(
+            "pings lie metres apart: the picture is squashed along track there, small objects may be missed; if "
+            "positions are wrong, give --ping-spacing-m"
+        )
     return SurveyGrid(
         pixel_m=pixel_m,
         # Ground range never exceeds slant range, and the altitude may fall later in the line.
         width_px=max(1, math.ceil(range_m / pixel_m)),
-        rows_per_ping=min(max(rows_per_ping, 1 / 64), 16.0),
+        rows_per_ping=min(max(rows_per_ping, LEAST_ROWS_PER_PING), MOST_ROWS_PER_PING),
         range_m=range_m,
         samples=samples,
+        warnings=tuple(warnings),
     )
 
 
@@ -77,6 +96,11 @@ def typical_range_m(slant_range_m: Floats) -> float | None:
     """Median of the ranges that are known; None where none is."""
     known = slant_range_m[np.isfinite(slant_range_m) & (slant_range_m > 0)]
     return float(np.median(known)) if known.size else None
+
+
+def is_same_spacing(first_m: float, second_m: float) -> bool:
+    """Whether a grid made for one distance between pings does for the other."""
+    return first_m / SAME_SPACING <= second_m <= first_m * SAME_SPACING
 
 
 def is_same_range(first_m: float, second_m: float) -> bool:

@@ -66,7 +66,7 @@ class MadeLine:
     def waterfall(self, first: int, last: int) -> Waterfall:
         """Pings `first` to `last`."""
         count = last - first
-        x, y = self.positions(np.arange(first, last) * self.spacing_m)
+        x, y = self.positions(self.row_m(first, last))
         return Waterfall(
             source=self.source,
             first_ping=first,
@@ -100,6 +100,10 @@ class MadeLine:
         )
         return np.asarray(lon), np.asarray(lat)
 
+    def row_m(self, first: int, last: int) -> Floats:
+        """How far along the line the pings are."""
+        return np.arange(first, last) * self.spacing_m
+
     def place(self, block: Block) -> tuple[float, float]:
         """True longitude and latitude of a block's centre."""
         x, y = self.positions(np.array([block.along_m]))
@@ -121,7 +125,7 @@ class MadeLine:
         slant_m = (np.arange(self.samples) + 0.5) * self.range_m / self.samples
         image = rng.gamma(12.0, 60.0 / 12.0, (last - first, self.samples))
         image[:, slant_m < self.altitude_m] *= 0.02
-        along_m = np.arange(first, last) * self.spacing_m
+        along_m = self.row_m(first, last)
         for block in self.blocks_on_bottom:
             if block.side is not side:
                 continue
