@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from app.errors import SonarFileError
 from app.sonar.recording import BLOCK_PINGS, ChannelPair, Defect
 from app.sonar.waterfall import Waterfall
-from app.sonar.xtf_file import let_go, map_file, pair_channels, read_header
-from app.sonar.xtf_index import PingIndex, index_pings
-from app.sonar.xtf_layout import PING_BYTES
+from app.sonar.xtf_file import map_file, pair_channels, read_header
+from app.sonar.xtf_index import index_pings
 from app.sonar.xtf_navigation import navigation_of
 from app.sonar.xtf_order import is_near_first
-from app.sonar.xtf_pings import RawPings, channels_of, decode_pings
+from app.sonar.xtf_pings import RawPings
 from app.sonar.xtf_position import is_ships
+from app.sonar.xtf_sides import PairPings, pings_of_pair
 from app.sonar.xtf_weights import at_one_weight, usual_weight
 
 DEFECTS_KEPT = 200
@@ -82,18 +82,18 @@ class XtfRecording:
             SonarFileError: no such pair, or none of its pings is whole.
         """
         chosen = self._chosen(pair)
-        index = self._pings_of(chosen)
-        self._learn(chosen, index)
+        all_pings = self._pings_of(chosen)
+        self._learn(chosen, all_pings)
         turned = self._turned(chosen)
         first = 0
-        for start in range(0, len(index), pings):
-            rows = index.rows(slice(start, start + pings))
-            raw = self._decode(rows, turned)
+        for start in range(0, len(all_pings), pings):
+            some = all_pings.rows(start, start + pings)
+            raw = some.decode(self._data, self._header.formats, turned, self._report)
             if raw is not None:
                 block = self._waterfall(raw, chosen, first)
                 first += block.pings
                 yield block
-            let_go(self._data, int(rows.offsets[0]), int(rows.offsets[-1]))
+            some.let_go(self._data)
         if first == 0:
             raise SonarFileError(
                 f"{self.source} holds no whole ping of {chosen}; choose another pair or copy it again"
@@ -117,36 +117,18 @@ class XtfRecording:
             raise SonarFileError(f"{self.source} has no channel pair {pair}; it has {listed}")
         return self.channel_pairs[pair]
 
-    def _pings_of(self, pair: ChannelPair) -> PingIndex:
-        """Pings that hold the pair's channels; files may put each frequency into pings of its own."""
-        if len(self.channel_pairs) == 1:
-            return self._index
-        view = np.frombuffer(self._data, dtype=np.uint8)
-        at = self._index.offsets + PING_BYTES
-        first_channel = view[at].astype(np.int64) + 256 * view[at + 1].astype(np.int64)
-        kinds = first_channel * 65536 + self._index.channels
-        wanted = _numbers(pair)
-        keep = np.zeros(len(kinds), dtype=bool)
-        for kind in np.unique(kinds):
-            rows = kinds == kind
-            keep[rows] = any(wanted & self._channels_at(row) for row in np.flatnonzero(rows)[:3].tolist())
-        return self._index.rows(keep)
+    def _pings_of(self, pair: ChannelPair) -> PairPings:
+        alone = len(self.channel_pairs) == 1
+        return pings_of_pair(
+            self._data, self._index, self._header.formats, pair, alone=alone, report=self._report
+        )
 
-    def _channels_at(self, row: int) -> set[int]:
-        index = self._index
-        raw = np.frombuffer(self._data, np.uint8, int(index.lengths[row]), int(index.offsets[row]))
-        channels = channels_of(raw, int(index.channels[row]), self._header.formats)
-        return {channel.number for channel in channels or ()}
-
-    def _decode(self, index: PingIndex, turned: dict[int, bool]) -> RawPings | None:
-        return decode_pings(self._data, index, self._header.formats, turned, self._report)
-
-    def _learn(self, pair: ChannelPair, index: PingIndex) -> None:
+    def _learn(self, pair: ChannelPair, pings: PairPings) -> None:
         """From the first pings: which end of port is nearest, and the weight that all others are brought to."""
         if _numbers(pair) <= self._usual_weight.keys():
             return
-        first, stored = index.rows(slice(0, LEARN_PINGS)), dict.fromkeys(_numbers(pair), False)
-        some = decode_pings(self._data, first, self._header.formats, stored, lambda *_: None)
+        stored = dict.fromkeys(_numbers(pair), False)
+        some = pings.rows(0, LEARN_PINGS).decode(self._data, self._header.formats, stored, lambda *_: None)
         for number in _numbers(pair):
             self._usual_weight[number] = 0 if some is None else usual_weight(some.weights[number])
         if pair.port is not None and some is not None:

@@ -48,6 +48,8 @@ class PingGroup:
 class RawPings:
     """Whole pings of a block, samples as stored."""
 
+    rows: NDArray[np.int64]
+    """Which of the pings asked for they are."""
     headers: NDArray[np.void]
     slant_range_m: Floats
     """Range of the last column, padding included."""
@@ -120,6 +122,7 @@ def decode_pings(
             stored = group.raw[:, start : start + channel.samples * form.dtype.itemsize].view(form.dtype)
             _put(samples[channel.number], rows, stored[:, ::-1] if wanted[channel.number] else stored)
     return RawPings(
+        rows=good,
         headers=headers,
         slant_range_m=slant_m,
         samples=samples,

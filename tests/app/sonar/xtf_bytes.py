@@ -62,6 +62,7 @@ def ping(
     roll_deg: float = 0.0,
     year: int = 2024,
     weight: int = 0,
+    ping_number: int = 0,
     ship_x: float = 0.0,
     ship_y: float = 0.0,
     ship_gyro_deg: float = 0.0,
@@ -71,7 +72,7 @@ def ping(
     head = bytearray(256 - 14)
     second = number // 10
     struct.pack_into("<HBBBBBB", head, 0, year, 3, 1, 12, second // 60 % 60, second % 60, number % 10 * 10)
-    struct.pack_into("<f", head, 32 - 14, 750.0)
+    struct.pack_into("<If", head, 28 - 14, ping_number, 750.0)
     struct.pack_into("<fdd", head, 124 - 14, ship_gyro_deg, ship_y, ship_x)
     struct.pack_into("<f", head, 152 - 14, speed_knots)
     struct.pack_into("<dd", head, 160 - 14, y, x)
