@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.config.settings import Settings
+from app.config.settings import load_settings
 from app.dataset.survey_import import ImportOptions, import_survey
 from app.detector.runtimes import load_runtime
 from app.device.cores import usable_cores
-from app.errors import RunError
+from app.errors import OutputError, RunError
 from app.evaluation.pd_far import PdFar, Position, ScoredPosition, pd_against_false_alarms
 from app.report.write import write_report
 from app.sonar.simulator.survey import SimulatedSurvey, SurveyPlan, simulate_survey
+from app.storage import write_text
 from app.survey.detect import detect_survey
 from app.survey.options import SurveyOptions
 from app.survey.result import SurveyResult
@@ -20,6 +21,8 @@ from app.telemetry.progress import Progress
 from app.training.recipe import TrainConfig, fine_tune
 from app.training.run import TrainRequest, run_training
 
+LEFT = ("survey-1", "survey-2", "tiles", "run", "contacts")
+MARK = ".sonarstack-demo"
 LINES, PINGS = 2, 1600
 EPOCHS = 6
 MATCH_M = 5.0
@@ -47,16 +50,16 @@ def run_demo(out: Path, *, device: str, seed: int, progress: Progress) -> DemoRe
     """Run everything into `out`; what an earlier demo left there is replaced.
 
     Raises:
-        DeviceError, OutputError: the device is missing; the folder cannot be written.
+        DeviceError, OutputError: the device is missing; the folder cannot be written, or holds what no demo left.
         RunError: the training was interrupted.
     """
-    for name in ("survey-1", "survey-2", "tiles", "run", "contacts"):
-        shutil.rmtree(out / name, ignore_errors=True)
+    given = {"device": device, "data": str(out / "tiles"), "seed": seed}
+    settings = load_settings(variables={}, overrides=given).settings
+    _clear(out)
     first = simulate_survey(SurveyPlan(seed=seed, lines=LINES, pings=PINGS), out / "survey-1", progress)
     import_survey(
         first.files, first.truth_geojson, out / "tiles", options=ImportOptions(seed=seed), progress=progress
     )
-    settings = Settings(device=device, data=str(out / "tiles"), seed=seed)
     training = run_training(settings, TrainRequest(run=out / "run"), config=_recipe(seed), progress=progress)
     if training.code or training.scores is None:
         raise RunError(f"the demo's training ended early ({training.reason}); run it again")
@@ -72,6 +75,20 @@ def run_demo(out: Path, *, device: str, seed: int, progress: Progress) -> DemoRe
         laid=len(second.truth),
         found=point.found,
         false_alarms=point.false_alarms,
+    )
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier demo left, and nothing else: the names are such as people give their own folders."""
+    there = [name for name in LEFT if (out / name).exists()]
+    if there and not (out / MARK).is_file():
+        raise OutputError(
+            f"{out} holds {', '.join(there)} that no demo is known to have left; give another --out, or remove them"
+        )
+    for name in there:
+        shutil.rmtree(out / name)
+    write_text(
+        out / MARK, "What `python -m app demo` made lies beside this file; the next demo here replaces it.\n"
     )
 
 

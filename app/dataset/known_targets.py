@@ -9,7 +9,8 @@ from typing import Any
 
 from app.errors import DatasetError
 
-LONGITUDE, LATITUDE, LABEL = ("lon", "longitude", "x"), ("lat", "latitude", "y"), ("label", "class", "type")
+LONGITUDE, LATITUDE = ("lon", "longitude", "longitude_deg", "x"), ("lat", "latitude", "latitude_deg", "y")
+LABEL = ("label", "class", "type")
 SIZES = ("length_m", "width_m", "height_m", "heading_deg")
 UNNAMED_LABEL = "target"
 

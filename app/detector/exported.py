@@ -61,7 +61,7 @@ def read_exported(path: Path) -> ExportedModel:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}); check --model") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from error
     model = parse(content, path)
     told = _metadata(model, path)
     head, features = _box_head(model, path)

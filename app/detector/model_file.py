@@ -83,7 +83,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}); check --model") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from error
     try:
         # weights_only: a model file from elsewhere must not run code.
         payload = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -61,7 +61,7 @@ def read_stretches(path: Path) -> tuple[Stretch, ...]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            return tuple(
+            stretches = tuple(
                 Stretch(
                     source=row["source"],
                     side=Side(row["side"]),
@@ -70,11 +70,14 @@ def read_stretches(path: Path) -> tuple[Stretch, ...]:
                 )
                 for row in csv.DictReader(stream)
             )
+        if not stretches:
+            raise ValueError("it names none")
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise SonarFileError(
             f"{path} is no list of stretches ({error}); give a CSV with source, side (port, starboard), "
             "first_ping, last_ping"
         ) from error
+    return stretches
 
 
 def simulated_ground(

@@ -75,6 +75,19 @@ class FileReport:
     preview: Preview | None = None
     seconds: float = 0.0
 
+    @property
+    def damage(self) -> str:
+        """What of the recording is lost, one line; empty where nothing is."""
+        if not self.defects:
+            return ""
+        offset, what = self.defects[0]
+        count = len(self.defects)
+        places = "a damaged place was" if count == 1 else f"{count:,} damaged places were"
+        where = "" if offset is None else f" (byte {offset:,})"
+        return (
+            f"{places} skipped, what was there is not searched: {what}{where}{', first' if count > 1 else ''}"
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SurveyResult:

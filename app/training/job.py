@@ -6,6 +6,8 @@ from typing import Any
 
 from app.dataset.read import read_tiles
 from app.dataset.split import split_by_group
+from app.detector.model_file import read_model
+from app.detector.runtimes import model_path
 from app.device.plan import DTYPES, SET_BY_USER, DevicePlan
 from app.errors import RunError
 from app.telemetry.progress import Progress
@@ -38,6 +40,7 @@ def prepare_job(
     Raises:
         DatasetError: see `read_tiles`.
         RunError: the folder holds a run and `resume` is false, or a run of other data or another version.
+        ModelError: the model to start from cannot be read.
         OutputError: the folder cannot be written.
     """
     run.require_writable()
@@ -62,6 +65,9 @@ def prepare_job(
         config, split = began, check_same_data(record, tiles, str(run.path))
         plan = plan_as_begun(plan, record)
     else:
+        if config.start_from is not None:
+            # Before the run is begun: it would go on asking for what cannot be read.
+            read_model(model_path(config.start_from, "torch"))
         split = split_by_group(tiles, val_fraction=config.val_fraction, seed=config.seed)
         run.write_record(make_record(config, tiles, split, plan))
     return TrainJob(

@@ -1,5 +1,6 @@
 """What `--runtime` means, for the verbs that run a trained network."""
 
+from importlib.util import find_spec
 from typing import get_args
 
 from app.detector.detections import Runtime
@@ -26,7 +27,7 @@ def chosen_runtime(
         runtime: one of `CHOICES`. `quick` is ONNX Runtime on the CPU where the model has a file for it, which
             starts in a third of torch's time; torch everywhere else.
         device: see `load_runtime`.
-        fallback: see `load_runtime`.
+        fallback: see `load_runtime`; taking it is told on standard error.
         threads: see `load_runtime`.
         shape_BHW: batch and size of the pictures to come, for `auto`.
 
@@ -36,16 +37,15 @@ def chosen_runtime(
         DeviceError: see `load_runtime`.
     """
     require_choice(runtime)
+    device = _present(device, fallback)
     if runtime == AUTO:
         from app.detector.fastest import fastest_runtime
 
-        fastest = fastest_runtime(
-            model, device=_present(device, fallback), threads=threads, shape_BHW=shape_BHW
-        )
+        fastest = fastest_runtime(model, device=device, threads=threads, shape_BHW=shape_BHW)
         warn(f"runtime: {fastest.reason}")
         return fastest.runtime
     kind = next((k for k in get_args(RuntimeKind) if k == runtime), None) or _quick(model, device)
-    return load_runtime(model, runtime=kind, device=device, fallback=fallback, threads=threads)
+    return load_runtime(model, runtime=kind, device=device, threads=threads)
 
 
 def require_choice(runtime: str) -> None:
@@ -70,8 +70,13 @@ def _quick(model: str, device: str) -> RuntimeKind:
 
 def _present(device: str, fallback: str | None) -> str:
     """The device meant by `auto`, or that stands in for one that is missing."""
-    if device == "cpu":
-        return device
+    if device == "cpu" or (
+        device == "auto" and find_spec("torch") is None
+    ):  # as in the image that only detects
+        return "cpu"
     from app.device.choice import choose_device
 
-    return str(choose_device(device, fallback=fallback).device)
+    choice = choose_device(device, fallback=fallback)
+    for warning in choice.warnings:
+        warn(f"warning: {warning}")
+    return str(choice.device)

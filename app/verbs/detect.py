@@ -98,12 +98,15 @@ def detect(
     for file in result.files:
         for warning in (*file.warnings, *((file.error,) if file.error else ())):
             warn(f"{file.source}: {warning}")
+        if file.defects:
+            warn(f"{file.source}: {file.damage}")
     paths = write_report(result, out)
     summary = {
         "contacts": len(result.contacts),
         "by_class": result.contacts_by_label(),
         "files": len(result.files),
         "failed": [f.source for f in result.failed],
+        "damaged": {f.source: len(f.defects) for f in result.files if f.defects},
         "pings": result.pings,
         "seconds": round(result.seconds, 3),
         "pings_per_s": round(result.pings / max(result.seconds, 1e-9), 1),

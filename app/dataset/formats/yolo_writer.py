@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.dataset.formats.naming import flat_names, tile_bytes, write_groups
 from app.dataset.geometry import GEOMETRY, TileGeometry, geometry_text
 from app.dataset.tiles import TileSet
+from app.errors import OutputError
 from app.storage import atomic_folder
 
 GeneratedTile = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]
@@ -36,8 +37,9 @@ def write_yolo(tiles: TileSet, out: Path) -> None:
     """Write a set as YOLO; images are copied as they are.
 
     Raises:
-        OutputError: `out` cannot be written; nothing is left behind.
+        OutputError: `out` holds tiles already, or cannot be written; nothing is left behind.
     """
+    refuse_labelled(out)
     names = flat_names(tiles)
     with atomic_folder(out) as staging:
         _make_folders(staging)
@@ -50,6 +52,17 @@ def write_yolo(tiles: TileSet, out: Path) -> None:
             staging, [(f"images/{n}", t.geometry) for t, n in zip(tiles.tiles, names, strict=True)]
         )
         _write_class_names(staging, tiles.class_names)
+
+
+def refuse_labelled(out: Path) -> None:
+    """Before tiles are written: class numbers, groups and places of two sets do not go together.
+
+    Raises:
+        OutputError: `out` holds tiles already.
+    """
+    there = [name for name in ("data.yaml", "images", "labels") if (out / name).exists()]
+    if there:
+        raise OutputError(f"{out} already holds labelled tiles ({', '.join(there)}); give another --out")
 
 
 def write_yolo_tiles(tiles: Iterable[GeneratedTile], out: Path, class_names: tuple[str, ...]) -> int:
@@ -65,8 +78,9 @@ def write_named_tiles(tiles: Iterable[NamedTile], out: Path, class_names: tuple[
     """Write tiles as they are made, one in memory at a time; the number written.
 
     Raises:
-        OutputError: `out` cannot be written; nothing is left behind.
+        OutputError: `out` holds tiles already, or cannot be written; nothing is left behind.
     """
+    refuse_labelled(out)
     groups: list[tuple[str, str]] = []
     places: list[tuple[str, TileGeometry | None]] = []
     with atomic_folder(out) as staging:

@@ -13,12 +13,13 @@ from app.dataset.read import read_tiles
 from app.dataset.survey_import import ImportOptions, ImportSummary, import_survey, line_names
 from app.dataset.survey_rows import SurveyRows, survey_rows
 from app.dataset.target_boxes import SHADOW_SHARE, TargetBox, target_boxes
-from app.errors import DatasetError, SonarFileError
+from app.errors import DatasetError, OutputError, SonarFileError
 from app.sonar.recording import open_recording
 from app.sonar.simulator.survey import SurveyPlan, simulate_survey
 from app.sonar.simulator.truth import Truth
 from app.sonar.waterfall import PositionUnits, Side
 from tests.app.dataset.made_survey import HEIGHT_M, LENGTH_M, PINGS, MadeLine
+from tests.app.training.made_run import write_squares
 
 
 def targets_file(folder: Path, lines: list[MadeLine]) -> Path:
@@ -195,6 +196,22 @@ def test_targets_from_geojson(tmp_path: Path) -> None:
     (target,) = read_targets(path)
     assert (target.longitude, target.latitude, target.label) == (10.5, 45.25, "ship")
     assert (target.length_m, target.width_m, target.height_m, target.heading_deg) == (40, 8, None, 30)
+
+
+def test_contacts_of_a_survey_are_known_targets(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("id,label,longitude_deg,latitude_deg,length_m\nC0001,ship,10.5,45.25,40\n")
+    (target,) = read_targets(path)
+    assert (target.longitude, target.latitude, target.label, target.length_m) == (10.5, 45.25, "ship", 40)
+
+
+def test_a_folder_with_tiles_takes_no_others(tmp_path: Path) -> None:
+    """Their class numbers and groups would be those of the last import alone."""
+    first = write_squares(tmp_path / "tiles", count=4)
+    before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    with pytest.raises(OutputError, match=r"already holds labelled tiles \(data\.yaml, images, labels\)"):
+        write_squares(tmp_path / "tiles", count=6)
+    assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == before
 
 
 def test_every_wrong_target_is_listed(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_file_of_version_1_has_a_smoothing_convolution_that_it_does_not_tell_of(
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="check --model"):
+    with pytest.raises(ModelError, match="check the path"):
         read_model(tmp_path / "none.pt")
 
 

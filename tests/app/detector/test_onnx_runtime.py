@@ -121,7 +121,7 @@ def test_file_cut_short_is_refused(model_file: Path, tmp_path: Path) -> None:
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"none\.onnx cannot be read .*; check --model"):
+    with pytest.raises(ModelError, match=r"none\.onnx cannot be read .*; check the path"):
         load_runtime(tmp_path / "none.onnx", runtime="onnx")
 
 

@@ -52,6 +52,7 @@ def test_defects_warnings_and_errors_are_named() -> None:
     assert "and 10 more" in page
     assert "byte 1</code>" in page
     assert "heading is missing" in page
+    assert "60 damaged places were skipped, what was there is not searched: defect 0 (byte 0), first" in page
 
 
 def test_a_survey_without_contacts_or_positions_has_a_page() -> None:

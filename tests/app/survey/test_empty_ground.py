@@ -122,6 +122,15 @@ def test_wrong_lists_of_stretches_are_told(tmp_path: Path) -> None:
         read_stretches(listing)
 
 
+@pytest.mark.parametrize("text", ["", "hello\n", "source,side,first_ping,last_ping\n"])
+def test_a_list_that_names_no_stretch_is_refused(tmp_path: Path, text: str) -> None:
+    """Without one whole recordings would count, targets and all."""
+    listing = tmp_path / "stretches.csv"
+    listing.write_text(text)
+    with pytest.raises(SonarFileError, match=r"is no list of stretches \(it names none\); give a CSV"):
+        read_stretches(listing)
+
+
 def test_what_was_found_is_kept_with_the_weights(tmp_path: Path) -> None:
     model = tmp_path / "best.pt"
     model.write_bytes(b"weights")

@@ -1,13 +1,17 @@
 """Taking up a run: what it keeps of its beginning."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 import torch
 
 from app.device.choice import choose_device
 from app.device.plan import plan_device
+from app.errors import ModelError
 from app.training.job import plan_as_begun
 from tests.app.device.fake_probe import FakeProbe
+from tests.app.training.made_run import tiny_config, tiny_job, write_squares
 
 
 def test_run_keeps_its_number_format_on_the_same_cpu() -> None:
@@ -24,3 +28,11 @@ def test_run_keeps_its_number_format_on_the_same_cpu() -> None:
     assert plan_as_begun(replace(now, name="another CPU"), record).dtype is torch.bfloat16
     assert plan_as_begun(plan_device(choice, probe=probe, dtype="bfloat16"), record).dtype is torch.bfloat16
     assert plan_as_begun(now, {}).dtype is torch.bfloat16
+
+
+def test_a_model_that_cannot_be_started_from_begins_no_run(tmp_path: Path) -> None:
+    """Else the run would ask for it for ever."""
+    data = write_squares(tmp_path / "data", count=8)
+    with pytest.raises(ModelError, match=r"typo cannot be read .*; check the path"):
+        tiny_job(data, tmp_path / "run", config=tiny_config(start_from=str(tmp_path / "typo")))
+    assert not (tmp_path / "run" / "run.json").exists()

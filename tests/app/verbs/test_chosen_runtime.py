@@ -10,6 +10,7 @@ from app.detector.detections import Runtime
 from app.errors import DatasetError, DeviceError, ModelError, SettingsError
 from app.verbs.chosen_runtime import chosen_runtime
 from app.verbs.stored_split import calibration_parts
+from tests.app.device.fake_probe import FakeProbe
 
 SHAPE = (1, 64, 64)
 
@@ -44,6 +45,26 @@ def test_auto_tells_what_it_measured(capsys: pytest.CaptureFixture[str]) -> None
 def test_auto_with_a_missing_device_steps_down_only_where_allowed() -> None:
     with pytest.raises(DeviceError, match="device xpu:7 is not here"):
         opened("shipped", "auto", device="xpu:7")
+
+
+@pytest.mark.parametrize("device", ["auto", "xpu:7"])
+def test_where_there_is_nothing_but_a_cpu_quick_is_onnx_too(
+    device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("app.device.choice.TorchProbe", FakeProbe)
+    runtime = chosen_runtime("shipped", "quick", device=device, fallback="cpu", threads=1, shape_BHW=SHAPE)
+    assert "ONNX Runtime" in runtime.description
+    told = capsys.readouterr().err
+    assert (
+        told == ""
+        if device == "auto"
+        else "warning: xpu:7 is not here (cpu are): going on with the CPU" in told
+    )
+
+
+def test_auto_needs_no_torch_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.verbs.chosen_runtime.find_spec", lambda _: None)
+    assert "ONNX Runtime" in opened("shipped", "quick", device="auto").description
 
 
 def test_unknown_name_is_refused_with_those_allowed() -> None:
