@@ -47,13 +47,17 @@ def reap(renter: Renter, findings: Sequence[Finding]) -> Iterator[Reaped[Finding
 
 def _end_pod(renter: Renter, one: Finding) -> bool:
     assert one.pod is not None
-    known = one.lease is not None and one.lease.id == one.id
-    # Another machine's journal has its lease, and it ends all the same: nobody may outlive one.
-    lease = renter.lease_of(one.pod, one.lease) if known or is_ours(one.pod) else None
+    lease = one.lease
+    if lease is None and is_ours(one.pod):
+        lease = renter.lease_of(one.pod, None)
     renter.client.delete_pod(one.id)
     _prove_gone(renter, one)
+    # What another machine rented stands in its journal, not here; it ends all the same.
     if lease is not None:
-        renter.journal.change(lease, ended_at=renter.now(), end_reason=f"reaped: {one.reason}")
+        price = one.pod.cost_usd_per_h or lease.price_usd_per_h
+        renter.journal.change(
+            lease, id=one.id, price_usd_per_h=price, ended_at=renter.now(), end_reason=f"reaped: {one.reason}"
+        )
     return True
 
 
