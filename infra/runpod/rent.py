@@ -101,6 +101,10 @@ class Renter:
         A create whose answer was lost may be asked for again, and make its pod all the same, older than the second.
         """
         found = [pod for pod in self.client.pods_named(name) if pod.status != GONE]
+        if lease is not None and lease.id and all(pod.id != lease.id for pod in found):
+            # A list may lag behind (an assumption): nobody is taken for gone who is not when asked for by id.
+            unlisted = self.client.pod(lease.id)
+            found += [unlisted] if unlisted is not None else []
         return sorted(found, key=lambda pod: (lease is None or pod.id != lease.id, pod.created_at))
 
     def pod_named(self, name: str) -> Pod | None:

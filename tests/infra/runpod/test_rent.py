@@ -41,6 +41,7 @@ class Client:
     def __init__(self, journal: Journal, *pods, answers=()) -> None:
         self.journal, self.pods, self.answers = journal, list(pods), list(answers)
         self.seen: list[str] = []
+        self.unlisted: set[str] = set()
         self.leases_at_create: list = []
 
     def gpus(self, **_: object) -> list[GpuType]:
@@ -56,7 +57,10 @@ class Client:
 
     def pods_named(self, name: str) -> list:
         self.seen.append("list")
-        return [one for one in self.pods if one.name == name]
+        return [one for one in self.pods if one.name == name and one.id not in self.unlisted]
+
+    def pod(self, pod_id: str) -> object:
+        return next((one for one in self.pods if one.id == pod_id), None)
 
     def create_pod(self, request) -> object:
         self.seen.append("create")
@@ -276,6 +280,16 @@ def test_give_back_ends_every_pod_of_the_name(renter) -> None:
     (ended,) = it.journal.leases()
     assert (ended.ended_at, ended.end_reason) == (NOW, "enough")
     it.give_back(SPEC.name, "again")  # fine if none is there
+
+
+def test_what_the_list_does_not_show_yet_is_taken_up_by_its_id(renter) -> None:
+    """Else its lease would be settled, another rented, and it would bill to its end."""
+    it = renter(pod(), leases=[lease()])
+    it.client.unlisted = {"p1"}
+    rented = it.adopt(SPEC)
+    assert rented is not None
+    assert (rented.pod.id, it.journal.leases()[0].ended_at) == ("p1", None)
+    assert it.pod_named(SPEC.name).id == "p1"
 
 
 def test_give_back_ends_what_its_lease_speaks_of_though_the_list_lags_behind(renter) -> None:
