@@ -13,7 +13,7 @@ from app.verbs.doctor import doctor
 from app.verbs.evaluate import evaluate
 from app.verbs.export import export
 from app.verbs.import_ import import_
-from app.verbs.report_error import report
+from app.verbs.report_error import report, report_refusal
 from app.verbs.simulate import simulate
 from app.verbs.train import train
 
@@ -35,6 +35,11 @@ def main() -> None:
     except SonarstackError as error:
         report(error)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        report_refusal(error)
+        sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(ExitCode.INTERRUPTED)

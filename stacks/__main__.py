@@ -14,6 +14,7 @@ from stacks.verbs.plan import plan
 from stacks.verbs.prices import prices
 from stacks.verbs.pull import pull
 from stacks.verbs.reap import reap
+from stacks.verbs.refusal import refusal
 from stacks.verbs.rehearse import rehearse
 from stacks.verbs.ssh import ssh
 from stacks.verbs.up import up
@@ -36,6 +37,11 @@ def main() -> None:
     except InfraError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stderr.write(f"error: {refusal(error)}\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

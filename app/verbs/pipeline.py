@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from app.errors import SonarstackError
-from app.verbs.report_error import report
+from app.exit_codes import ExitCode
+from app.verbs.report_error import report, report_refusal
 
 
 def pipeline(
@@ -44,3 +45,8 @@ def main() -> None:
     except SonarstackError as error:
         report(error)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        report_refusal(error)
+        sys.exit(ExitCode.FAILED)

@@ -93,6 +93,21 @@ def test_compare_draws_and_recommends(tmp_path) -> None:
     assert "is not what `python -m app benchmark --json-file` writes" in stacks(*words).stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "--images", "10", "--epochs", "1", "--chart", "tests"),
+        ("plan", "local", "--set", f"dataUrl={'x' * 300}"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(words) -> None:
+    done = stacks(*words)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("; check the path and the rights\n")
+    assert done.stderr.count("\n") == 1
+
+
 def test_prices_are_listed_with_their_sources() -> None:
     told = json.loads(stacks("prices", "--gpu", "a100", "--json").stdout)
     assert told["prices"]

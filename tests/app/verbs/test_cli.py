@@ -70,6 +70,7 @@ def test_public_names_are_importable_and_lazy() -> None:
         (("train", "--data", ".", "--resume", "maybe"), "allowed are auto and never", ExitCode.USAGE),
         (("train", "--data", ".", "--max-usd", "1"), "needs price_usd_per_h", ExitCode.USAGE),
         (("detect", "nowhere.xtf"), "nowhere.xtf is not a file", ExitCode.FAILED),
+        (("detect", f"{'x' * 300}.xtf"), "name too long; check the path and the rights", ExitCode.FAILED),
         (("detect", "README.md"), "has no known format", ExitCode.FAILED),
         (("detect", "README.md", "--model", "none.pt"), "none.pt cannot be read", ExitCode.FAILED),
         (
