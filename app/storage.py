@@ -176,3 +176,14 @@ def require_writable(folder: Path) -> None:
             probe.write(b"x")
     except OSError as error:
         raise output_error(folder, error) from error
+
+
+def require_writable_file(path: Path) -> None:
+    """The same for one file that is still to be written.
+
+    Raises:
+        OutputError: a folder has its name, or no file can be made beside it.
+    """
+    if path.is_dir():
+        raise output_error(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    require_writable(path.parent)

@@ -84,7 +84,7 @@ class MultiEnvironmentBenchmark:
             DeviceError: a named device is not there.
         """
         names = devices or tuple(present_devices())
-        self._choices = [choose_device(name) for name in names]
+        self._choices = [choose_device(name, may_step_down=False) for name in names]
         self._price_usd_per_h = price_usd_per_h
         self._budget_s = 4.0 if quick else 20.0
 

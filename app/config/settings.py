@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.config.cloud_configs import CloudConfig
 from app.config.device_configs import DeviceConfigs
+from app.config.told_values import DeviceName, ProcessCount
 from app.errors import SettingsError
 from app.secrets import SEAL_KEY
 
@@ -53,11 +54,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    device: str = Field(default="cpu", pattern=r"^(auto|cpu|cuda(:\d+)?|mps|xpu(:\d+)?)$")
+    device: DeviceName = "cpu"
     """auto, cpu, cuda, cuda:N, mps, xpu or xpu:N."""
     fallback: Literal["cpu"] | None = None
     """Whether a missing device may be replaced by the CPU."""
-    nproc: Literal["auto"] | PositiveInt = 1
+    nproc: ProcessCount = 1
     """Processes that train together on this machine; auto is one each accelerator."""
     recipe: Literal["smoke", "baseline", "fine_tune"] = "baseline"
     data: str | None = None

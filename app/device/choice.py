@@ -104,13 +104,19 @@ class DeviceChoice:
 
 
 def choose_device(
-    request: str = "auto", *, fallback: str | None = None, probe: Probe | None = None
+    request: str = "auto",
+    *,
+    fallback: str | None = None,
+    probe: Probe | None = None,
+    may_step_down: bool = True,
 ) -> DeviceChoice:
     """Choose a device.
 
     Args:
         request: `auto`, or a kind with an optional index, such as `cuda:1`.
         fallback: `cpu` allows the step down to the CPU where `request` is missing, with a warning.
+        probe: of this machine if None.
+        may_step_down: whether the caller's verb has --fallback at all: else nobody is sent there.
 
     Raises:
         DeviceError: the named device is not there, with the list of those that are.
@@ -132,9 +138,10 @@ def choose_device(
         return DeviceChoice(
             device=chosen.device, name=chosen.name, reason=chosen.reason, warnings=(*chosen.warnings, warning)
         )
+    step_down = ", or allow the step down with --fallback cpu" if may_step_down else ""
     raise DeviceError(
         f"device {request} is not here; this machine has {', '.join(present)}; "
-        "give one of them, or auto, or allow the step down with --fallback cpu"
+        f"give one of them, or auto{step_down}"
     )
 
 

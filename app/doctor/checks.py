@@ -94,7 +94,7 @@ def _devices(device: str) -> Iterator[Check]:
 
     yield Check(name="devices", state=State.OK, detail=", ".join(present_devices()))
     try:
-        choice = choose_device(device)
+        choice = choose_device(device, may_step_down=False)
         plan = plan_device(choice)
     except SonarstackError as error:
         yield Check(

@@ -69,6 +69,8 @@ def train_by_several(settings: Settings, request: TrainRequest, processes: Proce
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousConnectionError
+    from torch.distributed.elastic.rendezvous.utils import parse_rendezvous_endpoint
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
     from torch.distributed.run import parse_min_max_nnodes
 
@@ -78,6 +80,11 @@ def train_by_several(settings: Settings, request: TrainRequest, processes: Proce
         least, most = parse_min_max_nnodes(processes.nodes)
     except (ValueError, RuntimeError) as error:
         raise SettingsError(f"--nnodes {processes.nodes} must be a number, or MIN:MAX such as 1:4") from error
+    meeting = processes.rendezvous or HERE
+    try:
+        parse_rendezvous_endpoint(meeting, default_port=0)
+    except ValueError as error:
+        raise SettingsError(f"--rendezvous {meeting} must be HOST:PORT, such as 10.0.0.4:29400") from error
     options: dict[str, Any] = {}
     if "shutdown_timeout" in {field.name for field in fields(LaunchConfig)}:
         # A last checkpoint and its mirror take longer than torch's 30 s.
@@ -88,7 +95,7 @@ def train_by_several(settings: Settings, request: TrainRequest, processes: Proce
         nproc_per_node=processes.here,
         run_id=RUN_ID,
         rdzv_backend="c10d",
-        rdzv_endpoint=processes.rendezvous or HERE,
+        rdzv_endpoint=meeting,
         max_restarts=processes.max_restarts,
         **options,
     )
@@ -97,6 +104,11 @@ def train_by_several(settings: Settings, request: TrainRequest, processes: Proce
     except SignalException as error:
         reason = f"{error.sigval.name} asked for a stop"
         return _ended(ExitCode.INTERRUPTED, reason, request)
+    except RendezvousConnectionError as error:
+        raise RunError(
+            f"nobody answers at --rendezvous {meeting}; give HOST:PORT of the first machine, and start "
+            "the same command there too"
+        ) from error
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
         if failure.exitcode in PLANNED:

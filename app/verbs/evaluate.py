@@ -28,7 +28,7 @@ def evaluate(
         int | None, typer.Option(help="Tiles larger than this are scaled down to it; a multiple of 32.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Confidence for precision and recall; else best F1.")
+        float | None, typer.Option(min=0, max=1, help="Confidence for precision and recall; else best F1.")
     ] = None,
     average_flips: options.AverageFlips = False,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
@@ -57,16 +57,17 @@ def evaluate(
     from app.dataset.remote import local_data
     from app.detector.flips import with_flips
     from app.errors import SettingsError
-    from app.evaluation.evaluate import SIZE_MULTIPLE_PX, evaluate_model
+    from app.evaluation.evaluate import evaluate_model
     from app.evaluation.false_alarms import EmptyGround
     from app.report.evaluation_page import evaluation_dict, evaluation_page
-    from app.storage import write_json, write_text
+    from app.storage import require_writable_file, write_json, write_text
     from app.telemetry.progress import Bar
     from app.verbs.chosen_runtime import chosen_runtime
     from app.verbs.console import say
     from app.verbs.false_alarms import Look, require_use
     from app.verbs.false_alarms import keep as keep_beside
     from app.verbs.score_table import score_lines
+    from app.verbs.size_choice import require_size
     from app.verbs.stored_split import chosen_part
 
     settings = load_settings(overrides={"device": device, "fallback": fallback}).settings
@@ -80,11 +81,10 @@ def evaluate(
         crs=crs,
         empty_km2=empty_km2,
     )
-    if size_px is not None and (size_px < SIZE_MULTIPLE_PX or size_px % SIZE_MULTIPLE_PX):
-        low = max(SIZE_MULTIPLE_PX, size_px // SIZE_MULTIPLE_PX * SIZE_MULTIPLE_PX)
-        raise SettingsError(
-            f"--size-px {size_px} must be a multiple of {SIZE_MULTIPLE_PX}; try {low} or {low + SIZE_MULTIPLE_PX}"
-        )
+    require_size(size_px)
+    for file in (json_file, report):
+        if file is not None:
+            require_writable_file(file)
     part, what, side_px = None, "", size_px or 640
     if data is not None:
         tiles, _ = read_tiles(local_data(data, Bar("MiB")), skip_bad=skip_bad)

@@ -27,11 +27,15 @@ def export(
     from app.detector.runtimes import INT8_SUFFIX, model_path
     from app.errors import SettingsError
     from app.verbs.console import say, say_json
+    from app.verbs.size_choice import require_size
 
     if int8 is not (calibration is not None):
         raise SettingsError("--int8 and --calibration FOLDER belong together")
     if int8 and half:
         raise SettingsError("--half is for 32-bit networks; leave it out with --int8")
+    require_size(size_px)
+    if Path(model).suffix == ".onnx":
+        raise SettingsError(f"--model {model} is exported already; give the run's folder, or its .pt file")
     source = model_path(model, "torch")
     network, card = read_model(source)
     suffix = INT8_SUFFIX if int8 else ".onnx"

@@ -20,7 +20,7 @@ def import_(
     range_m: Annotated[
         float | None, typer.Option(help="Slant range, where a recording does not say it.")
     ] = None,
-    tile_px: Annotated[int, typer.Option(help="Side of a tile.")] = 256,
+    tile_px: Annotated[int, typer.Option(min=64, help="Side of a tile.")] = 256,
     skip_bad: options.SkipBad = False,
     as_json: options.Json = False,
 ) -> None:

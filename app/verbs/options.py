@@ -12,7 +12,10 @@ Fallback = Annotated[
     str | None, typer.Option(help="cpu: go on with the CPU, with a warning, where the device is missing.")
 ]
 Environment = Annotated[
-    str | None, typer.Option(help="Settings: a shipped environment (laptop, gpu, ci, local) or a .yaml file.")
+    str | None,
+    typer.Option(
+        help="Settings: a shipped environment (aws, azure, ci, gpu, laptop, local) or a .yaml file."
+    ),
 ]
 Runtime = Annotated[
     str,
@@ -32,5 +35,5 @@ FalseAlarms = Annotated[
     float | None,
     typer.Option(min=0.001, help="Confidence for so many false alarms per km2 instead of a given one."),
 ]
-Seed = Annotated[int | None, typer.Option(help="Fixes everything that is random.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Fixes everything that is random.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder for the results; made if missing.")]

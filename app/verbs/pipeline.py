@@ -8,14 +8,12 @@ import typer
 
 from app.errors import SonarstackError
 from app.exit_codes import ExitCode
+from app.verbs import options
 from app.verbs.report_error import report, report_refusal
 
 
 def pipeline(
-    config: Annotated[
-        str | None,
-        typer.Option(help="Settings: a shipped environment (laptop, gpu, ci, local) or a .yaml file."),
-    ] = None,
+    config: options.Environment = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps or xpu; without it the CPU.")] = "cpu",
     data: Annotated[Path | None, typer.Option(help="Labelled tiles; simulated without them.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run and the report.")] = None,

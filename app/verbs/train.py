@@ -33,9 +33,10 @@ def train(
     dtype: Annotated[
         str | None, typer.Option(help="float32, bfloat16 or float16 instead of the plan's.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of one operation on the CPU.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation on the CPU.")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Threads (on a CPU) or processes (for a GPU) that prepare tiles.")
+        int | None,
+        typer.Option(min=1, help="Threads (on a CPU) or processes (for a GPU) that prepare tiles."),
     ] = None,
     compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile.")] = None,
     deterministic: Annotated[bool, typer.Option(help="Bit-equal results on CUDA too; slower.")] = False,

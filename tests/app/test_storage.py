@@ -17,6 +17,7 @@ from app.storage import (
     atomic_folder,
     atomic_write,
     require_writable,
+    require_writable_file,
     sha256_file,
     write_json,
     write_text,
@@ -145,6 +146,13 @@ def test_folder_in_the_way_is_told(tmp_path: Path) -> None:
 def test_require_writable_makes_the_folder_and_leaves_it_empty(tmp_path: Path) -> None:
     require_writable(tmp_path / "out")
     assert everything_in(tmp_path) == ["out"]
+
+
+def test_a_file_still_to_be_written_is_no_folder_and_its_own_folder_is_made(tmp_path: Path) -> None:
+    require_writable_file(tmp_path / "out" / "a.json")
+    assert everything_in(tmp_path) == ["out"]
+    with pytest.raises(OutputError, match="out: a folder has that name"):
+        require_writable_file(tmp_path / "out")
 
 
 def test_new_folder_appears_at_once(tmp_path: Path) -> None:

@@ -67,7 +67,13 @@ def test_empty_variables_are_not_given() -> None:
     ("text", "message"),
     [
         ("devise: cpu", r"devise \(.*mine.yaml\) is unknown; allowed are .*device.*recipe"),
-        ("device: gpu", r"device='gpu' \(.*mine.yaml\): string should match"),
+        (
+            "device: gpu",
+            r"device='gpu' \(.*mine.yaml\): allowed are auto, cpu, cuda, cuda:N, mps, xpu and xpu:N$",
+        ),
+        ("nproc: x", r"nproc='x' \(.*mine.yaml\): allowed are auto and a number from 1 on$"),
+        ("nproc: 0", r"nproc=0 .*a number from 1 on$"),
+        ("nproc: yes", r"nproc=True .*a number from 1 on$"),
         ("recipe: best", r"recipe='best' .*'smoke', 'baseline' or 'fine_tune'"),
         ("epochs: 0", r"epochs=0 .*greater than or equal to 1"),
         ("epochs: many", r"epochs='many' .*valid integer"),

@@ -40,6 +40,11 @@ def test_missing_device_lists_what_there_is_and_what_to_do() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_caller_without_the_option_does_not_advise_it() -> None:
+    with pytest.raises(DeviceError, match=r"give one of them, or auto$"):
+        choose_device("cuda", probe=FakeProbe(), may_step_down=False)
+
+
 def test_index_beyond_the_last_is_missing() -> None:
     with pytest.raises(DeviceError, match=r"cuda:2 is not here; this machine has cuda:0, cuda:1, cpu"):
         choose_device("cuda:2", probe=FakeProbe(counts={"cuda": 2}))

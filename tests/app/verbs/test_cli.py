@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from app.__main__ import cli
+from app.config.settings import environments
 from app.exit_codes import ExitCode
 from app.sonar.simulator.survey import SurveyPlan, simulate_survey
 
@@ -67,6 +70,7 @@ def test_public_names_are_importable_and_lazy() -> None:
         (("train", "--data", "nowhere"), "nowhere is not a folder", ExitCode.FAILED),
         (("train", "--data", ".", "--recipe", "best"), "recipe='best'", ExitCode.USAGE),
         (("train", "--data", ".", "--device", "tpu"), "device='tpu'", ExitCode.USAGE),
+        (("benchmark", "--device", "xpu:9"), "give one of them, or auto", ExitCode.FAILED),
         (("train", "--data", ".", "--resume", "maybe"), "allowed are auto and never", ExitCode.USAGE),
         (("train", "--data", ".", "--max-usd", "1"), "needs price_usd_per_h", ExitCode.USAGE),
         (("detect", "nowhere.xtf"), "nowhere.xtf is not a file", ExitCode.FAILED),
@@ -108,8 +112,21 @@ def test_public_names_are_importable_and_lazy() -> None:
         ),
         (("evaluate", "--data", "nowhere", "--size-px", "0"), "try 32 or 64", ExitCode.USAGE),
         (("train", "--data", ".", "--nnodes", "2"), "needs --rendezvous HOST:PORT", ExitCode.USAGE),
+        (
+            ("train", "--data", ".", "--nnodes", "2", "--rendezvous", "host:abc"),
+            "--rendezvous host:abc must be HOST:PORT",
+            ExitCode.USAGE,
+        ),
         (("train", "--data", ".", "--nproc", "none"), "nproc", ExitCode.USAGE),
         (("export", "--model", "nowhere.pt"), "nowhere.pt cannot be read", ExitCode.FAILED),
+        (("export", "--model", "best.onnx"), "give the run's folder, or its .pt file", ExitCode.USAGE),
+        (
+            ("export", "--int8", "--calibration", ".", "--size-px", "333"),
+            "--size-px 333 must be a multiple of 32; try 320 or 352",
+            ExitCode.USAGE,
+        ),
+        (("evaluate", "--data", "nowhere", "--report", "tests"), "cannot write tests", ExitCode.FAILED),
+        (("evaluate", "--data", "nowhere", "--json", "tests"), "cannot write tests", ExitCode.FAILED),
         (("export", "--int8"), "--int8 and --calibration FOLDER belong together", ExitCode.USAGE),
         (("doctor", "--environment", "moon"), "environment 'moon' does not exist", ExitCode.USAGE),
         (("simulate", "--out", "/proc/none"), "cannot write", ExitCode.FAILED),
@@ -127,6 +144,28 @@ def test_bad_input_is_one_line_and_a_code(
     assert "Traceback" not in answer.stderr
     assert answer.returncode == code
     assert not (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("train --threads 0", "--threads"),
+        ("train --workers 0", "--workers"),
+        ("simulate --seed -1", "--seed"),
+        ("simulate --tiles 3 --size-px 100000", "--size-px"),
+        ("import --survey . --targets a.csv --tile-px -5", "--tile-px"),
+        ("evaluate --threshold 50", "--threshold"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_at_once(words: str, option: str) -> None:
+    answer = CliRunner().invoke(cli, words.split(), env={"COLUMNS": "200"})
+    assert answer.exit_code == ExitCode.USAGE
+    assert f"Invalid value for '{option}'" in answer.output
+
+
+def test_help_names_every_environment() -> None:
+    answer = CliRunner().invoke(cli, ["train", "--help"], env={"COLUMNS": "200"})
+    assert f"({', '.join(environments())})" in " ".join(answer.output.split())
 
 
 def test_unknown_variable_is_told() -> None:
