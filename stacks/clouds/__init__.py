@@ -74,12 +74,10 @@ def cloud_of(target: str, stack: str | None = None) -> RentedCloud:
     raise SettingsError(f"target {target} rents nothing; {', '.join(RENTS)} do")
 
 
-def clouds_to_reap(target: str | None, *, known_only: bool = False) -> list[RentedCloud]:
-    """Those of a target; without one Runpod, and every account elsewhere where this machine's journal knows of a lease.
+def clouds_to_reap(target: str | None) -> list[RentedCloud]:
+    """Those of a target; without one every account where this machine's journal knows of a lease.
 
-    Args:
-        known_only: without a target and a key, Runpod only where the journal knows of a lease there: a timer that looks
-            after other clouds has nothing to ask of it.
+    Without a target Runpod is asked too where there is a key to it: other machines may have rented with that.
 
     Raises:
         SettingsError: the target rents nothing.
@@ -95,11 +93,7 @@ def clouds_to_reap(target: str | None, *, known_only: bool = False) -> list[Rent
         return found or [cloud_of(target)]
     from stacks.clouds.runpod import RunpodCloud, has_key
 
-    if (
-        target == "runpod"
-        or has_key()
-        or ("runpod" in _open_accounts().values() if known_only else not found)
-    ):
+    if target == "runpod" or has_key() or "runpod" in _open_accounts().values():
         found.insert(0, RunpodCloud())
     return found
 

@@ -18,6 +18,8 @@ WORDS = {
 }  # fmt: skip
 DONE = {"end": "ended", "remove": "removed", "settle": "settled", "drop": "forgotten"}
 
+NOTHING = "nothing rented from here; to ask an account name its cloud, such as `python -m stacks reap runpod`"
+
 
 def reap(
     target: Annotated[
@@ -71,7 +73,9 @@ def _reap_all(
     from stacks.verbs.console import say_json
 
     borrow_credentials()
-    clouds = clouds_to_reap(target, known_only=scheduled)
+    clouds = clouds_to_reap(target)
+    if not (clouds or scheduled or as_json):
+        _lines([NOTHING])
     failed = False
     told: list[dict[str, Any]] = []
     for cloud in clouds:

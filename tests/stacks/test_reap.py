@@ -80,8 +80,17 @@ def test_nothing_there_is_one_line(machine) -> None:
     assert machine("--scheduled").stdout == ""
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_machine_that_has_rented_nothing_needs_no_key(words, machine) -> None:
+    done = machine(*words, RUNPOD_API_KEY=None)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("nothing rented from here; ")
+    assert machine("--json", RUNPOD_API_KEY=None).stdout == "[]\n"
+    assert machine("--scheduled", RUNPOD_API_KEY=None).stdout == ""
+
+
 def test_without_a_key_one_line_says_what_to_do(machine) -> None:
-    done = machine(RUNPOD_API_KEY=None)
+    done = machine("runpod", RUNPOD_API_KEY=None)
     assert done.returncode == 1
     assert done.stderr.startswith("error: Runpod needs RUNPOD_API_KEY")
     assert done.stderr.count("\n") == 1
@@ -229,7 +238,7 @@ def test_a_runpod_key_is_asked_for_unless_all_that_is_rented_is_elsewhere(tmp_pa
     monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
     now = datetime.now(UTC)
     assert (needs_runpod(None), needs_runpod("runpod"), needs_runpod("azure")) == (True, True, False)
-    assert clouds_to_reap(None, known_only=True) == []
+    assert clouds_to_reap(None) == []
     aws = Journal().write(
         lease(
             cloud="aws",
@@ -241,10 +250,10 @@ def test_a_runpod_key_is_asked_for_unless_all_that_is_rented_is_elsewhere(tmp_pa
         )
     )
     assert not needs_runpod(None)
-    assert [one.address for one in clouds_to_reap(None, known_only=True)] == [aws.account]
+    assert [one.address for one in clouds_to_reap(None)] == [aws.account]
     Journal().write(lease(account="https://runpod.test/v2", rented_at=now, lease_until=now + HOUR))
     assert needs_runpod(None)
-    assert len(clouds_to_reap(None, known_only=True)) == 2
+    assert len(clouds_to_reap(None)) == 2
     with pytest.raises(SettingsError, match="local rents nothing"):
         needs_runpod("local")
 
