@@ -17,7 +17,7 @@ from stacks.machine_job import (
     digest_of_data,
     digest_of_job,
     export_run,
-    plannable,
+    refusals_here,
     refuse_unprepared,
     run_name,
     secrets_of,
@@ -59,7 +59,8 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
     from infra.aws.training import Ec2Training, Ec2TrainingArgs
 
     mark = stamp(pulumi.get_project(), stack)
-    data = data_folder(settings)
+    planned = account is not None
+    data = data_folder(settings, planned=planned)
     assert data is not None, "the settings refuse an address"
     if account is None:
         refuse_unprepared(settings)
@@ -70,7 +71,7 @@ def deploy(settings: AwsSettings, stack: str, account: Account | None = None, *,
         )  # fmt: skip
     for line in () if quiet else (*account.notes, *_warnings(settings)):
         pulumi.log.info(line)
-    data_digest = digest_of_data(settings)
+    data_digest = digest_of_data(settings, planned=planned)
     training = Ec2Training(
         "training",
         Ec2TrainingArgs(
@@ -134,7 +135,10 @@ def _warnings(settings: AwsSettings) -> list[str]:
 
 def program_to_plan(settings: AwsSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
     """The program for a look at it without account, and what `up` would refuse on this machine as it is now."""
-    settings, refusals = plannable(settings)
     account = assumed_account(settings.region, settings.zones, settings.types)
     warnings = [f"no account was asked: three zones of {settings.region} are assumed, and every quota"]
-    return lambda: deploy(settings, stack, account, quiet=True), [*warnings, *refusals, *_warnings(settings)]
+    return lambda: deploy(settings, stack, account, quiet=True), [
+        *warnings,
+        *refusals_here(settings),
+        *_warnings(settings),
+    ]

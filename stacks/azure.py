@@ -20,7 +20,7 @@ from stacks.machine_job import (
     digest_of_data,
     digest_of_job,
     export_run,
-    plannable,
+    refusals_here,
     refuse_unprepared,
     run_name,
     secrets_of,
@@ -67,9 +67,9 @@ def deploy(
     from infra.azure.training import AzureTraining, AzureTrainingArgs
 
     mark = stamp(pulumi.get_project(), stack)
-    data_digest = digest_of_data(settings)
-    digest = digest_of_job(settings, data_digest)
     planned = account is not None
+    data_digest = digest_of_data(settings, planned=planned)
+    digest = digest_of_job(settings, data_digest)
     if account is None:
         refuse_unprepared(settings)
         account = look_at_account(
@@ -112,7 +112,7 @@ def deploy(
                 secrets=secrets_of(settings),
             ),
             job=settings.job(data=""),
-            data=str(data_folder(settings)),
+            data=str(data_folder(settings, planned=planned)),
             home=str(home_of(settings, stack)),
             market=settings.market,
             entra=settings.login == "entra",
@@ -162,9 +162,8 @@ def _warnings(settings: AzureSettings) -> list[str]:
 
 def program_to_plan(settings: AzureSettings, stack: str) -> tuple[Callable[[], None], list[str]]:
     """The program for a look at it without account, and what `up` would refuse on this machine as it is now."""
-    settings, refusals = plannable(settings)
     account = assumed_account(settings.location, settings.chosen_sizes)
     return (
         lambda: deploy(settings, stack, account, quiet=True),
-        [*account.notes, *refusals, *_warnings(settings)],
+        [*account.notes, *refusals_here(settings), *_warnings(settings)],
     )

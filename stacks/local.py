@@ -25,14 +25,20 @@ from stacks.run_home import PROJECT, data_folder, home_of
 __all__ = ["deploy", "describe", "program_to_plan", "rates"]
 
 
-def deploy(settings: LocalSettings, stack: str, machine: Machine | None = None) -> None:
+def deploy(
+    settings: LocalSettings, stack: str, machine: Machine | None = None, *, planned: bool = False
+) -> None:
     """Declare the stack; what cannot work is refused before anything is made.
+
+    Args:
+        machine: as it was seen; None looks.
+        planned: for a look, which needs no data.
 
     Raises:
         SettingsError, DockerError: the data is not there; Docker does not answer.
     """
     home = home_of(settings, stack)
-    data = data_folder(settings)
+    data = data_folder(settings, planned=planned)
     if settings.gpu_server is not None:
         run, board = _server(settings, stack, home, data), None
     elif settings.mode == "process":
@@ -192,8 +198,7 @@ def program_to_plan(settings: LocalSettings, stack: str) -> tuple[Callable[[], N
         data_folder(settings)
     except SettingsError as error:
         warnings.append(f"up would refuse: {error}")
-        settings = settings.model_copy(update={"data_url": "."})
-    return lambda: deploy(settings, stack, machine), warnings
+    return lambda: deploy(settings, stack, machine, planned=True), warnings
 
 
 def rates(settings: LocalSettings) -> Rates:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import TypeVar
 
 import pulumi
 
@@ -14,8 +13,6 @@ from infra.project_code import CODE_EXCLUDES
 from infra.provider.resources import TrainingRun
 from stacks.configs.virtual_machine import VirtualMachineSettings
 from stacks.run_home import PROJECT, data_folder
-
-S = TypeVar("S", bound=VirtualMachineSettings)
 
 
 def refuse_unprepared(settings: VirtualMachineSettings) -> None:
@@ -36,14 +33,19 @@ def refuse_unprepared(settings: VirtualMachineSettings) -> None:
         )
 
 
-def digest_of_data(settings: VirtualMachineSettings) -> str:
+def digest_of_data(settings: VirtualMachineSettings, *, planned: bool = False) -> str:
     """Of the tiles here: other data lies elsewhere.
+
+    Args:
+        planned: for a look, where what is not there has a digest of its own.
 
     Raises:
         SettingsError: there are none.
     """
-    data = data_folder(settings)
+    data = data_folder(settings, planned=planned)
     assert data is not None, "the settings refuse an address"
+    if planned and not data.is_dir():
+        return "missing"
     return tree_digest(local_tree(data))[:12]
 
 
@@ -69,18 +71,13 @@ def secrets_of(settings: VirtualMachineSettings) -> pulumi.Output[str] | None:
     return pulumi.Output.secret(json.dumps({"SONARSTACK_NOTIFY_URL": settings.notify_url}))
 
 
-def plannable(settings: S) -> tuple[S, list[str]]:
-    """Settings for a look from any machine, and what `up` would refuse on this one as it is now."""
-    warnings = []
+def refusals_here(settings: VirtualMachineSettings) -> list[str]:
+    """What `up` would refuse on this machine as it is now."""
     try:
         refuse_unprepared(settings)
     except SettingsError as error:
-        warnings.append(f"up would refuse: {error}")
-    try:
-        data_folder(settings)
-    except SettingsError:
-        settings = settings.model_copy(update={"data_url": "app/config/environments"})
-    return settings, warnings
+        return [f"up would refuse: {error}"]
+    return []
 
 
 def export_run(

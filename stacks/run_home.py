@@ -14,8 +14,11 @@ def home_of(settings: StackSettings, stack: str) -> Path:
     return (PROJECT / (f"{name}-{settings.rerun}" if settings.rerun else name)).resolve()
 
 
-def data_folder(settings: StackSettings) -> Path | None:
+def data_folder(settings: StackSettings, *, planned: bool = False) -> Path | None:
     """Absolute folder of the tiles; None where the program fetches them itself.
+
+    Args:
+        planned: for a look: one that is not there is named so, instead of refused.
 
     Raises:
         SettingsError: it is not there.
@@ -24,6 +27,8 @@ def data_folder(settings: StackSettings) -> Path | None:
         return None
     folder = (PROJECT / Path(settings.data_url).expanduser()).resolve()
     if not folder.is_dir():
+        if planned:
+            return folder.with_name(f"{folder.name} (missing)")
         raise SettingsError(
             f"sonarstack:dataUrl={settings.data_url!r} is no folder here; give one of labelled tiles, "
             f"or make simulated ones: .venv/bin/python -m app simulate --tiles 240 --out {settings.data_url}"

@@ -52,12 +52,12 @@ def deploy(settings: RunpodSettings, stack: str, *, quiet: bool = False) -> None
     """Declare the stack; what cannot work is refused before anything is rented.
 
     Args:
-        quiet: whoever asks tells the warnings.
+        quiet: for a look: whoever asks tells the warnings, and needs no data.
 
     Raises:
         SettingsError: no key, no ssh, no data, an image of another seam.
     """
-    data = data_folder(settings)
+    data = data_folder(settings, planned=quiet)
     if not pulumi.runtime.is_dry_run():
         _refuse_here(settings)
         remark = _compare_image(settings)
@@ -249,5 +249,4 @@ def program_to_plan(settings: RunpodSettings, stack: str) -> tuple[Callable[[], 
         data_folder(settings)
     except SettingsError as error:
         warnings = list(dict.fromkeys([*warnings, f"up would refuse: {error}"]))
-        settings = settings.model_copy(update={"data_url": "app/config/environments"})
     return lambda: deploy(settings, stack, quiet=True), [*warnings, *_warnings(settings)]

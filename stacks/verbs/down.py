@@ -46,7 +46,7 @@ def down(
     if done.returncode:
         if as_json:
             sys.stderr.write(f"{done.stdout}{done.stderr}")
-        for line in after_failure(stack, settings.target, "down"):
+        for line in (*_never_up(stack, variables), *after_failure(stack, settings.target, "down")):
             sys.stderr.write(f"{line}\n") if as_json else say(line)
         raise typer.Exit(done.returncode)
     if not as_json:
@@ -93,6 +93,23 @@ def _worst(settings: "StackSettings") -> float | None:
         return money_of(settings).capped_lease_usd
     except SettingsError:
         return None  # the file was changed since `up`: the leases tell it
+
+
+def _never_up(stack: str, variables: dict[str, str]) -> list[str]:
+    """What to do where the engine knows no such stack; it says only that."""
+    from infra.errors import EngineError
+    from stacks.engine import stack_outputs
+    from stacks.live import PROJECT
+
+    try:
+        stack_outputs(PROJECT, stack, variables)
+    except EngineError as error:
+        if "no stack named" in str(error):
+            return [
+                f"stack {stack} was never up from this folder, so nothing is here to end; "
+                f"to begin one: python -m stacks up {stack}"
+            ]
+    return []
 
 
 def _home(stack: str, variables: dict[str, str]) -> str | None:

@@ -35,6 +35,7 @@ def up(
     from stacks.money import money_of
     from stacks.policy_pack import pack_words
     from stacks.receipts import after_failure
+    from stacks.run_home import data_folder
     from stacks.settings import parse_words, read_stack_file
     from stacks.verbs.console import say
 
@@ -48,6 +49,8 @@ def up(
     rules = pack_words(PROJECT, settings.target)
     if rents:
         _look_at_account(settings.target, stack)
+    else:
+        data_folder(settings)
     for line in worst.lines():
         say(line)
     select = run_engine(

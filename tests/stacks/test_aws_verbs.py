@@ -101,7 +101,7 @@ def addresses(target: str | None) -> list[str]:
 
 
 def test_the_journal_says_where_to_look(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert addresses(None) == ["runpod"]  # nothing known: the one that needs no more than a key
+    assert addresses(None) == []
     assert addresses("aws") == [ACCOUNT]
     lease()
     lease("aws:210987654321:eu-west-1", name="other")

@@ -181,11 +181,24 @@ def test_up_refuses_in_one_line_before_the_engine_starts(desk, missing, words, m
 
 
 def test_up_refuses_missing_data_and_gpus_of_targets_that_rent_none(desk) -> None:
-    done = desk("up", "runpod", "--set", "dataUrl=/nowhere")
-    assert (done.returncode, "is no folder here" in done.stderr) == (2, True)
+    for target in ("runpod", "local"):
+        done = desk("up", target, "--yes", "--set", "dataUrl=/nowhere")
+        assert (done.returncode, "is no folder here" in done.stderr) == (2, True)
     done = desk("up", "local", "--gpu-type", "A40")
     assert (done.returncode, "sonarstack:gpus is unknown" in done.stderr) == (2, True)
     assert desk.calls == []
+
+
+def test_down_of_what_was_never_up_says_what_to_do(desk) -> None:
+    desk.fails(255)
+    done = desk("down", "local", "--yes")
+    assert done.returncode == 255
+    assert done.stdout.endswith(
+        "stack local was never up from this folder, so nothing is here to end; "
+        "to begin one: python -m stacks up local\n"
+    )
+    desk.outputs(home="x")
+    assert "never up" not in desk("down", "local", "--yes").stdout
 
 
 def test_up_that_failed_says_what_bills_now(desk) -> None:

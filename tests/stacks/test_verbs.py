@@ -37,6 +37,15 @@ def test_plan_needs_no_engine_no_account_and_no_docker(target, tmp_path) -> None
     assert "worst case" in done.stdout
 
 
+@pytest.mark.parametrize("target", ["local", "runpod", "aws", "azure"])
+def test_plan_shows_the_asked_data_where_it_is_missing(target, tmp_path) -> None:
+    asked = tmp_path / "tiles"
+    told = json.loads(stacks("plan", target, "--set", f"dataUrl={asked}", "--json").stdout)
+    assert len([one for one in told["resources"] if f"{asked} (missing)" in str(one)]) == 1
+    assert any("is no folder here" in warning for warning in told["warnings"])
+    assert "app/config/environments" not in str(told["resources"])
+
+
 def test_plan_as_json_tells_resources_and_money() -> None:
     told = json.loads(
         stacks("plan", "local", "--set", "mode=process", "--set", "priceUsdPerH=0.1", "--json").stdout
