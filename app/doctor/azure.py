@@ -5,6 +5,7 @@ Sizes and quota are asked for by `python -m stacks` before anything is rented: a
 
 import base64
 import json
+import logging
 import uuid
 from typing import Any
 
@@ -85,6 +86,8 @@ def _credentials() -> Check:
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
 
+    # Each failed try is a page of text there: ours is one line.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     try:
         token = DefaultAzureCredential().get_token(AZURE_SCOPE).token
     except ClientAuthenticationError:

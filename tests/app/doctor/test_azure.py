@@ -1,5 +1,6 @@
 """What the doctor says of an Azure on loopback: of one that is ready, and of each thing that is not."""
 
+import logging
 import sys
 from typing import Any
 
@@ -121,3 +122,21 @@ def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "azure.identity", None)
     (check,) = azure_checks(settings())
     assert check.advice == "pip install 'sonarstack[cloud]'"
+
+
+def test_nobody_signed_in_is_one_line_without_the_librarys_page(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    identity = pytest.importorskip("azure.identity", reason="needs azure-identity")
+    from azure.core.exceptions import ClientAuthenticationError
+
+    class Nobody:
+        def get_token(self, scope: str) -> None:
+            logging.getLogger("azure.identity._credentials.chained").warning("a page for %s", scope)
+            raise ClientAuthenticationError("none")
+
+    monkeypatch.setattr(identity, "DefaultAzureCredential", Nobody)
+    logging.getLogger("azure.identity").setLevel(logging.NOTSET)
+    *_, last = azure_checks(settings(AZURE_POD_IDENTITY_AUTHORITY_HOST="http://127.0.0.1:9"))
+    assert (last.name, last.detail) == ("Azure credentials", "none here")
+    assert caplog.records == []
