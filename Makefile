@@ -10,7 +10,7 @@ COMPILE = uv pip compile -q --universal --python-version 3.11 --no-header --no-a
 .PHONY: rules rehearse up down plan engine tiles image-cpu image-detect image-cuda image-cloud pin help demo test check lint types format setup requirements clean
 
 help:
-	@echo "make demo    simulate, train, detect, report: about two minutes, no GPU, no account"
+	@echo "make demo    simulate, train, detect, report: under a minute, no GPU, no account"
 	@echo "make test    the whole test suite"
 	@echo "make check   lint, types and tests: what CI runs"
 	@echo "make setup   only the virtual environment in $(VENV)"
