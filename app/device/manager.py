@@ -34,7 +34,7 @@ class DeviceManager:
             DeviceError: the named device is not there.
             SettingsError: an override is unknown.
         """
-        choice = choose_device(device, fallback=fallback, probe=probe)
+        choice = choose_device(device, fallback=fallback, probe=probe, may_step_down=False)
         self.plan: DevicePlan = plan_device(choice, probe=probe, **overrides)
         self.device: torch.device = choice.device
         self.reason: str = choice.reason

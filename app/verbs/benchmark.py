@@ -29,10 +29,12 @@ def benchmark(
     from rich.table import Table
 
     from app.benchmark.environments import EPOCH_IMAGES, MultiEnvironmentBenchmark
-    from app.storage import write_json
+    from app.storage import require_writable_file, write_json
     from app.telemetry.progress import Bar
     from app.verbs.console import say_json
 
+    if json_file is not None:
+        require_writable_file(json_file)
     results = MultiEnvironmentBenchmark(
         tuple(device) if device else None, price_usd_per_h=price_usd_per_h, quick=quick
     ).run(Bar("devices"))

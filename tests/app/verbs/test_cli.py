@@ -119,6 +119,7 @@ def test_public_names_are_importable_and_lazy() -> None:
         ),
         (("train", "--data", ".", "--nproc", "none"), "nproc", ExitCode.USAGE),
         (("export", "--model", "nowhere.pt"), "nowhere.pt cannot be read", ExitCode.FAILED),
+        (("benchmark", "--quick", "--json-file", "tests"), "cannot write tests", ExitCode.FAILED),
         (("export", "--model", "best.onnx"), "give the run's folder, or its .pt file", ExitCode.USAGE),
         (
             ("export", "--int8", "--calibration", ".", "--size-px", "333"),
