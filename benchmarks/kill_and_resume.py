@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ def made_tiles() -> Iterator[GeneratedTile]:
 def train_once(data: Path, run: Path, given: argparse.Namespace) -> None:
     """Begin the run, or take it up, in this process."""
     plan = plan_device(choose_device("cpu"), threads=1, dtype="float32")
+    if given.processes:
+        plan = replace(plan, worker_processes=True, workers=given.processes)
     plan.apply()
     config = override(
         smoke(),
@@ -180,6 +182,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--interval-s", type=float, default=0.3, help="between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--processes", type=int, default=0, help="that prepare the tiles, as for a GPU; else a thread"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
     given = parser.parse_args()
     SPAWN.set_forkserver_preload(["app.training.loop", "app.training.job"])
