@@ -15,12 +15,12 @@ from torch import nn
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
 from app.dataset.split import Split
-from app.dataset.tile_batches import TileBatches
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.network import SidescanTargetDetector
 from app.device.plan import DevicePlan
 from app.storage import atomic_write, write_json
+from app.training.batches import recipe_batches
 from app.training.ema import AveragedModel
 from app.training.recipe import TrainConfig
 from app.training.session import Session
@@ -125,17 +125,7 @@ def _write_start(path: Path, tiles: TileSet, run: Run) -> None:
 
 
 def _loader(tiles: TileSet, split: Split, config: TrainConfig, plan: DevicePlan) -> TileLoader:
-    batches = TileBatches(
-        tiles,
-        PixelCache(tiles),
-        split.train,
-        size_px=config.size_px,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        augmentation=config.augmentation,
-        whole_tiles_from=config.epochs * (1 - config.plain_share),
-    )
-    return TileLoader(batches, workers=plan.workers)
+    return TileLoader(recipe_batches(config, tiles, PixelCache(tiles), split.train), workers=plan.workers)
 
 
 class _Mean:

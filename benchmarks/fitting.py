@@ -12,13 +12,14 @@ import numpy as np
 
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
-from app.dataset.tile_batches import TileBatches, batches_of
+from app.dataset.tile_batches import batches_of
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.network import SidescanTargetDetector
 from app.device.choice import choose_device
 from app.device.plan import DevicePlan, plan_device
 from app.storage import atomic_write
+from app.training.batches import recipe_batches
 from app.training.recipe import TrainConfig
 from app.training.session import Session
 
@@ -51,17 +52,7 @@ def fit(
         cache.get(index)
     steps_per_epoch = batches_of(len(indices), config.batch_size)
     total = steps if steps is not None else config.epochs * steps_per_epoch
-    batches = TileBatches(
-        tiles,
-        cache,
-        indices,
-        size_px=config.size_px,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        augmentation=config.augmentation,
-        whole_tiles_from=total / steps_per_epoch * (1 - config.plain_share),
-    )
-    loader = TileLoader(batches)
+    loader = TileLoader(recipe_batches(config, tiles, cache, indices, epochs=total / steps_per_epoch))
     session = Session(config, tiles.class_names, plan, total_steps=total)
     started, epoch = time.perf_counter(), 0
     while session.position.step < total:

@@ -17,8 +17,9 @@ from math import prod
 from typing import IO
 
 from app.dataset.tile_batches import Batch, TileBatches
-from app.dataset.tile_worker import Order, Task
+from app.dataset.tile_worker import Answer, Order, Task
 from app.device.shared_bytes import SharedBytes
+from app.errors import SonarstackError
 
 
 class LostWorkerError(Exception):
@@ -102,26 +103,28 @@ class TileProcesses:
 
     def _take(self, number: int) -> Batch:
         """The batch that was asked for longest ago of its process; its place is free again."""
-        try:
-            answer = pickle.load(_open(self._worker(number).stdout))  # noqa: S301  # from a process of our own
-        except (EOFError, pickle.UnpicklingError) as error:
-            raise self._ended(self._worker(number)) from error
-        if isinstance(answer, Exception):
+        answer = self._answer(number)
+        if isinstance(answer, SonarstackError):
             raise answer
         boxes, labels = answer
         images = self._images[number % len(self._images), : len(boxes)].copy()
         return Batch(images_B1HW=images, boxes=boxes, labels=labels)
 
+    def _answer(self, number: int) -> Answer:
+        try:
+            answer: Answer = pickle.load(_open(self._worker(number).stdout))  # noqa: S301  # of a process of our own
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise self._ended(self._worker(number)) from error
+        return answer
+
     def _finish(self, waiting: Iterable[int]) -> None:
         """Wait for what nobody will take: its places must not be given to others before."""
         for number in waiting if self._workers else ():
             try:
-                self._take(number)
+                self._answer(number)
             except LostWorkerError as error:
                 self._lost = error  # told when the next batch is asked for
                 return
-            except Exception:  # noqa: BLE001, S112  # of a batch that nobody asks for any more
-                continue
 
     def _worker(self, number: int) -> "subprocess.Popen[bytes]":
         return self._workers[number % self._count]

@@ -1,6 +1,5 @@
 """Write everything that a survey gives into one folder, the files together; the contacts even without the page."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +50,7 @@ def write_report(result: SurveyResult, out_dir: Path) -> ReportPaths:
             # newline="": the line ends are part of the formats and stay as they are on every system.
             (folder / name).write_text(text, encoding="utf-8", newline="")
     if no_page is not None:
-        with suppress(OSError):  # a page of other contacts beside these would mislead
-            paths.html.unlink()
+        paths.html.unlink(missing_ok=True)  # a page of other contacts beside these would mislead
         raise OutputError(
             f"{paths.html} cannot be made ({type(no_page).__name__}: {no_page}); the contacts are in "
             f"{paths.geojson.name}, {paths.csv.name} and {paths.kml.name} beside it: use those, and report the fault"

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
 from app.dataset.split import Split
-from app.dataset.tile_batches import Batch, TileBatches
+from app.dataset.tile_batches import Batch
 from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.torch_runtime import TorchRuntime
@@ -24,6 +24,7 @@ from app.telemetry.gpu_meter import GpuMeter
 from app.telemetry.interruption_notices.notice import NoticeSource
 from app.telemetry.notify import Notifier
 from app.telemetry.progress import Progress, Silent
+from app.training.batches import recipe_batches
 from app.training.checkpoint import Checkpoint
 from app.training.limits import Interruption, Limits, catch_interruption
 from app.training.notices import Notices
@@ -154,18 +155,10 @@ class _Training:
         self.validation = job.tiles.subset(job.split.val)
 
     def _loader(self) -> TileLoader:
-        config, plan, team = self.config, self.job.plan, self.job.team
-        batches = TileBatches(
-            self.job.tiles,
-            PixelCache(self.job.tiles, sharers=team.local_size),
-            self.job.split.train,
-            size_px=config.size_px,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            augmentation=config.augmentation,
-            whole_tiles_from=config.epochs * (1 - config.plain_share),
-            part=team.rank,
-            parts=team.size,
+        job, plan, team = self.job, self.job.plan, self.job.team
+        cache = PixelCache(job.tiles, sharers=team.local_size)
+        batches = recipe_batches(
+            self.config, job.tiles, cache, job.split.train, part=team.rank, parts=team.size
         )
         return TileLoader(
             batches, workers=plan.workers, processes=plan.worker_processes, note=self.progress.note
