@@ -83,9 +83,11 @@ def test_an_epoch_that_is_left_early_spoils_no_later_batch(tiles: TileSet) -> No
 def test_an_error_reaches_the_loop(tmp_path: Path) -> None:
     own = read_tiles(make_yolo(tmp_path, {f"{i:02}": "" for i in range(12)}))[0]
     own.tiles[7].path.unlink()
-    loader = TileLoader(batches_of(own), workers=2, processes=True)
+    notes: list[str] = []
+    loader = TileLoader(batches_of(own), workers=2, processes=True, note=notes.append)
     with pytest.raises(DatasetError, match=r"07\.png changed or vanished"):
         list(loader.batches(0))
+    assert notes == [], "it is no reason to fall back on threads"
     loader.close()
 
 
@@ -183,13 +185,18 @@ def test_they_end_with_a_parent_that_is_killed(tiles: TileSet) -> None:
 
 
 def test_ctrl_c_leaves_them_to_their_parent(tiles: TileSet) -> None:
-    loader = TileLoader(batches_of(tiles), workers=2, processes=True)
+    notes: list[str] = []
+    loader = TileLoader(batches_of(tiles), workers=2, processes=True, note=notes.append)
     coming = loader.batches(0)
     next(coming)
-    for worker in workers_of(psutil.Process()):
+    found = workers_of(psutil.Process())
+    assert len(found) == 2
+    for worker in found:
         worker.send_signal(2)
         worker.send_signal(15)
     time.sleep(0.2)
     assert len(list(coming)) == 5
-    assert all(worker.is_running() for worker in workers_of(psutil.Process()))
+    assert len(list(loader.batches(1))) == 6
+    assert workers_of(psutil.Process()) == found
+    assert notes == []
     loader.close()
