@@ -8,6 +8,7 @@ orders do, however its parent ended.
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -78,6 +79,9 @@ class TileProcesses:
         if self._workers:
             return
         descriptors = [shared.descriptor for shared in (self._shared, *self._batches.shared)]
+        # A terminal sends Ctrl-C to all processes, a host its signal too: the loop decides when to end. Children keep
+        # this thread's mask from their first instruction on; a handler of their own would come a second late.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         try:
             for _ in range(self._count):
                 self._workers.append(
@@ -92,6 +96,8 @@ class TileProcesses:
         except OSError as error:
             self.close()
             raise LostWorkerError(f"no process can be started ({error.strerror})") from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         task: Task = (self._batches, self._shared, self._shape)
         content = pickle.dumps(task)
         for worker in self._workers:

@@ -6,7 +6,6 @@ boxes and labels of a batch whose images lie in the shared place, or the error t
 
 import os
 import pickle
-import signal
 import sys
 
 import cv2
@@ -27,9 +26,6 @@ Answer = tuple[list[NDArray[np.float32]], list[NDArray[np.int64]]] | SonarstackE
 
 def main() -> None:
     """Work until there are no more orders: their writer is closed, or gone with its process."""
-    # A terminal sends Ctrl-C to all processes, a host its signal too: the loop decides when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     orders = sys.stdin.buffer
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer

@@ -1,10 +1,11 @@
 """Processes that prepare batches: the same ones, errors told, none left behind, threads where they die."""
 
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -184,7 +185,21 @@ def test_they_end_with_a_parent_that_is_killed(tiles: TileSet) -> None:
     assert psutil.wait_procs(found, timeout=10)[1] == []
 
 
-def test_ctrl_c_leaves_them_to_their_parent(tiles: TileSet) -> None:
+class StruckPopen(subprocess.Popen[bytes]):
+    """A process that gets Ctrl-C's signal and a host's before it has done anything."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.send_signal(signal.SIGINT)
+        self.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_ctrl_c_leaves_them_to_their_parent(
+    tiles: TileSet, early: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if early:
+        monkeypatch.setattr(subprocess, "Popen", StruckPopen)
     notes: list[str] = []
     loader = TileLoader(batches_of(tiles), workers=2, processes=True, note=notes.append)
     coming = loader.batches(0)
@@ -192,11 +207,11 @@ def test_ctrl_c_leaves_them_to_their_parent(tiles: TileSet) -> None:
     found = workers_of(psutil.Process())
     assert len(found) == 2
     for worker in found:
-        worker.send_signal(2)
-        worker.send_signal(15)
-    time.sleep(0.2)
+        worker.send_signal(signal.SIGINT)
+        worker.send_signal(signal.SIGTERM)
     assert len(list(coming)) == 5
     assert len(list(loader.batches(1))) == 6
     assert workers_of(psutil.Process()) == found
     assert notes == []
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
     loader.close()
