@@ -25,7 +25,7 @@ from infra.aws.secrets import StackSecret, StackSecretArgs
 from infra.aws.start_text import start_text
 from infra.aws.storage import RunBucket, RunBucketArgs
 from infra.naming import resource_name, tags
-from infra.provider.resources import Lease, TrainingRun, Upload
+from infra.provider.resources import Lease, RunRescue, TrainingRun, Upload
 from infra.specs import TrainingJob
 
 DLAMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
@@ -100,17 +100,21 @@ class Ec2Training(pulumi.ComponentResource):
         network = self._network()
         image = self._image(repository)
         data = self._data(bucket)
-        lease = self._lease()
+        # Another job has others: the old machine keeps its lease and its end until it is gone, also where this `up`
+        # fails.
+        job = self._places.job_digest[:DIGEST_LETTERS]
+        lease = self._lease(f"{name}-lease-{job}")
         deadline = Deadline(
-            # Another job has another one: the old machine keeps its end until it is gone, also where this `up` fails.
-            f"{name}-deadline-{self._places.job_digest[:DIGEST_LETTERS]}",
+            f"{name}-deadline-{job}",
             DeadlineArgs(
                 group=self._places.group, account_id=self._places.account_id, region=self._places.region,
                 lease_until=lease.lease_until,
             ),
             self._child,
         )  # fmt: skip
-        self.host = self._host(lease, role, network, image, secret, [deadline, data, logs, bucket, network])
+        self.host = self._host(
+            lease, role, network, image, secret, [deadline, data, logs, bucket, network, self._rescue(bucket)]
+        )
         if args.job.limits.idle_minutes is not None:
             IdleAlarm(
                 f"{name}-idle",
@@ -266,12 +270,22 @@ class Ec2Training(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
 
-    def _lease(self) -> Lease:
+    def _rescue(self, bucket: RunBucket) -> RunRescue:
+        return RunRescue(
+            # Another run has another one, and this one comes home before that is forgotten.
+            f"{self._name}-rescue-{self._places.run_name}",
+            run_host=self._where(bucket),
+            run_path=self._places.run,
+            home=self._args.home,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _lease(self, name: str) -> Lease:
         args = self._args
         limits = args.job.limits
         assert limits.max_usd_per_h is not None
         return Lease(
-            f"{self._name}-lease",
+            name,
             cloud="aws",
             account=account_name(self._places.account_id, self._places.region),
             lease_name=self._places.group,

@@ -12,12 +12,12 @@ from infra.azure.ground import Ground, GroundArgs
 from infra.azure.guard import DailyShutdown, DailyShutdownArgs, Deadline, DeadlineArgs, shutdown_fits
 from infra.azure.host import EntraLogin, Host, HostArgs
 from infra.azure.idle_alarm import IdleAlarm, IdleAlarmArgs
-from infra.azure.names import DATA, RUNS, account_name
+from infra.azure.names import DATA, DIGEST_LETTERS, RUNS, account_name
 from infra.azure.new_rights import PATIENCE_S
 from infra.azure.owned import LEASE
 from infra.azure.start_text import start_text
 from infra.naming import tags
-from infra.provider.resources import Lease, TrainingRun, Upload
+from infra.provider.resources import Lease, RunRescue, TrainingRun, Upload
 from infra.specs import TrainingJob
 
 
@@ -70,7 +70,7 @@ class AzureTraining(pulumi.ComponentResource):
             ),
             self._child,
         )  # fmt: skip
-        self.host = self._host(lease, [deadline, data, *self.ground.ready])
+        self.host = self._host(lease, [deadline, data, self._rescue(), *self.ground.ready])
         self._nets(lease)
         self.lease_until, self.image = lease.lease_until, self.ground.image
         self.run = self._run(self._bastion())
@@ -96,11 +96,22 @@ class AzureTraining(pulumi.ComponentResource):
             ),
         )
 
+    def _rescue(self) -> RunRescue:
+        return RunRescue(
+            # Another run has another one, and this one comes home before that is forgotten.
+            f"{self._name}-rescue-{self._places.run_name}",
+            run_host=self._where(RUNS),
+            run_path=self._places.run,
+            home=self._args.home,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self.ground.storage.ready),
+        )
+
     def _lease(self) -> Lease:
         limits = self._args.job.limits
         assert limits.max_usd_per_h is not None
         return Lease(
-            f"{self._name}-lease",
+            # Another machine has another one: the old one's is closed when that is gone, not when this `up` begins.
+            f"{self._name}-lease-{self._places.job_digest[:DIGEST_LETTERS]}-{self._places.attempt}",
             cloud="azure",
             account=account_name(self._places.subscription_id, self._location),
             lease_name=self._places.machine,

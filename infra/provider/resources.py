@@ -134,6 +134,23 @@ class TrainingRun(pulumi.CustomResource):
         self.run_host = pulumi.Output.from_input(run_host)
 
 
+class RunRescue(pulumi.CustomResource):
+    """Whatever run lies in a bucket comes home before that goes, even of a job that the engine never heard of."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        run_host: pulumi.Input[Mapping[str, Any]],
+        run_path: str,
+        home: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """To be there before the machine that writes the run, and to go after it."""
+        props = {"runHost": run_host, "runPath": run_path, "home": home}
+        super().__init__("sonarstack:index:RunRescue", name, props, opts)
+
+
 class BuiltImage(pulumi.CustomResource):
     """An image that was built here; goes, with its older builds, when the stack does."""
 

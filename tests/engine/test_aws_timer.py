@@ -1,4 +1,4 @@
-"""AWS's whole stack in the real engine, with stand-ins that make nothing: whose timer is there when an `up` fails."""
+"""AWS's whole stack in the real engine, with stand-ins that make nothing: what a failed `up` leaves."""
 
 import json
 import shutil
@@ -74,8 +74,11 @@ def test_an_up_that_fails_leaves_the_old_machine_its_timer_and_one_that_works_ta
     assert "planted" in failed.stdout
     assert [one["name"] for one in there(engine, "Group")] == [old["name"]]
     assert ended_groups(engine).count(old["name"]) == 2
+    # Its lease is open still: it bills, and its dollars are counted.
+    assert old["name"] in [one["name"] for one in there(engine, "Lease")]
     done = engine.up()
     assert done.returncode == 0, done.stdout + done.stderr
     (new,) = there(engine, "Group")
     assert new["name"] != old["name"]
     assert ended_groups(engine) == [new["name"]] * 2
+    assert [one["name"] for one in there(engine, "Lease")] == [new["name"]]

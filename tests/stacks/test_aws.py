@@ -32,10 +32,14 @@ UNTAGGED = {
 """Types without tags; scaling's Policy and the provider among them."""
 
 
+def job(found: Mapping[str, Declared]) -> str:
+    """The digest that is in the names of what each job has of its own."""
+    return str(found["training-host-group"].inputs["name"].rpartition("-")[2])
+
+
 def timer(found: Mapping[str, Declared], part: str = "") -> str:
-    """Name of the timer, or of a part of it, which has the job's digest in it as the group's has."""
-    job = found["training-host-group"].inputs["name"].rpartition("-")[2]
-    return f"training-deadline-{job}{part}"
+    """Name of the timer, or of a part of it."""
+    return f"training-deadline-{job(found)}{part}"
 
 
 def kinds(found: Mapping[str, Declared], suffix: str) -> list[Declared]:
@@ -55,7 +59,7 @@ def test_the_list_of_resources_is_the_golden_one() -> None:
     for one in found.values():
         tags = one.inputs.get("tags") or {}
         marks = ",".join(sorted(tags)) if isinstance(tags, Mapping) else "stamp,lease"
-        name = one.name.replace(timer(found), "training-deadline-JOB")
+        name = one.name.replace(job(found), "JOB")
         lines.append(f"{one.token}  {name}" + (f"  [{marks}]" if marks else ""))
     assert sorted(lines) == GOLDEN.read_text().splitlines()
 
@@ -91,9 +95,20 @@ def test_the_timer_and_the_data_are_there_before_the_machine() -> None:
     found = declared()
     before = set(found["training-host-group"].after) | set(found["training-host-template"].after)
     parts = [timer(found, part) for part in ("-at", "-again", "-right")]
-    for name in (*parts, "training-data"):
+    for name in (*parts, "training-data", "training-rescue-run"):
         assert found[name].urn in before, name
     assert found["training-host-group"].urn in found["training-run"].after
+
+
+def test_what_rescues_the_run_goes_before_its_bucket() -> None:
+    found = declared()
+    (rescue,) = kinds(found, "RunRescue")
+    (run,) = kinds(found, "TrainingRun")
+    assert {key: rescue.inputs[key] for key in ("runHost", "runPath", "home")} == {
+        key: run.inputs[key] for key in ("runHost", "runPath", "home")
+    }
+    assert found["training-bucket-bucket"].urn in rescue.after
+    assert "training-rescue-run-2" in declared(rerun="2")
 
 
 def test_the_timer_aims_at_the_group_by_its_name() -> None:
@@ -111,7 +126,7 @@ def test_another_job_leaves_the_old_machine_its_timer_and_its_right_to_end() -> 
     first, second = declared(), declared(rerun="2")
     group = first["training-host-group"].inputs["name"]
     assert group != second["training-host-group"].inputs["name"]
-    assert not [name for name in first.keys() & second.keys() if "deadline" in name]
+    assert not [name for name in first.keys() & second.keys() if "deadline" in name or "lease" in name]
     assert {one.name for one in kinds(first, "Schedule")} == {timer(first, "-at"), timer(first, "-again")}
     rights = [found["training-role-rights"].inputs["policy"] for found in (first, second)]
     assert rights[0] == rights[1]

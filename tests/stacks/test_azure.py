@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -55,9 +56,8 @@ def test_the_list_of_resources_is_the_golden_one() -> None:
     lines = []
     for one in declared(**EVERYTHING).values():
         marks = ",".join(sorted(one.inputs.get("tags") or {}))
-        lines.append(
-            f"{one.token}  {one.name}" + (f"  [{marks}]" if marks else "") + ("  kept" * one.retained)
-        )
+        name = re.sub("training-lease-[0-9a-f]{8}-0", "training-lease-JOB-0", one.name)
+        lines.append(f"{one.token}  {name}" + (f"  [{marks}]" if marks else "") + ("  kept" * one.retained))
     assert sorted(lines) == GOLDEN.read_text().splitlines()
 
 
@@ -88,12 +88,23 @@ def test_timer_rights_and_data_are_there_before_the_machine() -> None:
     before = set(found[MACHINE].after)
     for name in (
         "training-deadline-timer", "training-data", "training-ground-identity-runs", "training-ground-identity-data",
-        "training-ground-identity-end", "training-ground-identity-images",
+        "training-ground-identity-end", "training-ground-identity-images", "training-rescue-run",
     ):  # fmt: skip
         assert found[name].urn in before, name
     assert found["training-ground-end-right"].urn in found["training-deadline-timer"].after
     assert found[MACHINE].urn in found["training-run"].after
     assert found["training-ground-storage-caller-data"].urn in found["training-data"].after
+    assert found["training-ground-storage-caller-runs"].urn in found["training-rescue-run"].after
+
+
+def test_what_rescues_the_run_looks_where_the_job_writes() -> None:
+    found = declared()
+    (rescue,) = kinds(found, "RunRescue")
+    (run,) = kinds(found, "TrainingRun")
+    assert {key: rescue.inputs[key] for key in ("runHost", "runPath", "home")} == {
+        key: run.inputs[key] for key in ("runHost", "runPath", "home")
+    }
+    assert "training-rescue-run-2" in declared(rerun="2")
 
 
 def test_timer_and_alarm_aim_at_the_machine_by_its_id() -> None:
@@ -130,6 +141,8 @@ def test_another_job_or_the_next_try_is_another_machine_and_the_same_is_the_same
     ]
     assert where[0]["notes"] == where[1]["notes"]
     assert where[0]["machine"] != where[1]["machine"]
+    # The old machine's lease is closed after the new one's begins.
+    assert second.keys() - declared_anew(**texts).keys() == {one.name for one in kinds(second, "Lease")}
 
 
 @pytest.mark.parametrize("network", ["cheap", "private"])

@@ -9,6 +9,7 @@ from infra.provider.tables.network_volume import NetworkVolumeTable
 from infra.provider.tables.pod import PodTable
 from infra.provider.tables.pod_ready import PodReadyTable
 from infra.provider.tables.registry_credential import RegistryCredentialTable
+from infra.provider.tables.run_rescue import RunRescueTable
 from infra.provider.tables.training_run import TrainingRunTable
 from infra.provider.tables.upload import UploadTable
 
@@ -19,6 +20,7 @@ TABLES: tuple[Table, ...] = (
     BuiltImageTable(),
     LeaseTable(),
     LeftoversTable(),
+    RunRescueTable(),
     NetworkVolumeTable(),
     RegistryCredentialTable(),
     PodTable(),

@@ -12,7 +12,7 @@ from infra.jobs.detached import DetachedJob, DetachedSpec, adopt, restart_detach
 from infra.jobs.job import Job, JobStatus, log_tail, wait_for
 from infra.journal import Journal
 from infra.machines import is_gone, open_machine, open_remains, open_run, open_work, where_of_work
-from infra.provider.discard import DISCARD
+from infra.provider.discard import refuse_to_lose
 from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.provider.terms import late_variables
@@ -118,9 +118,9 @@ class TrainingRunTable:
         except HostGoneError as error:
             # `watch` may have brought all of it home before its machine went.
             if not _came_home(inputs):
-                _refuse_to_lose(call, error)
+                refuse_to_lose(call, error)
         except InfraError as error:
-            _refuse_to_lose(call, error)
+            refuse_to_lose(call, error)
         run_is_home(pod_of(inputs.get("runHost")), inputs["runPath"])
 
     def _where(self, inputs: Values) -> dict[str, Any]:
@@ -165,14 +165,6 @@ class TrainingRunTable:
             return status.over
 
         return wait_for(job, until=over, timeout_s=call.timeout_s, cancelled=call.cancelled.is_set)
-
-
-def _refuse_to_lose(call: Call, error: InfraError) -> None:
-    """Read at this moment and not from the state: to lose a run is never a setting."""
-    if call.variables.get(DISCARD) != "1":
-        raise RunHomeError(
-            f"{error}; nothing was destroyed. {DISCARD}=1 (or `stacks down --discard`) goes on without the run"
-        ) from error
 
 
 def _came_home(inputs: Values) -> bool:

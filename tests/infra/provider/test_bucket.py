@@ -21,6 +21,7 @@ from infra.journal import Journal
 from infra.provider.discard import DISCARD
 from infra.provider.table import Call, InitFailedError
 from infra.provider.tables.lease import LeaseTable
+from infra.provider.tables.run_rescue import RunRescueTable
 from infra.provider.tables.training_run import TrainingRunTable
 from infra.provider.tables.upload import UploadTable
 from tests.infra.aws_server import BUCKET, REGION, aws, moto_address
@@ -138,6 +139,57 @@ def test_a_look_that_fails_after_the_start_keeps_the_run_which_comes_home(
     ended(store)
     TrainingRunTable().delete(CALL, made.id, given, made.outputs)
     assert (tmp_path / "home/model/best.pt").read_bytes() == (run / "model/best.pt").read_bytes()
+
+
+def test_a_run_whose_job_the_state_never_knew_comes_home_before_its_bucket_goes(
+    store: S3Store, tmp_path: Path
+) -> None:
+    """As after an `up` that was killed while it waited: there is no TrainingRun that would bring it home."""
+    table, given = RunRescueTable(), inputs(tmp_path)
+    made = table.create(CALL, given)
+    run = write_run(tmp_path, store, complete=False)
+    table.delete(CALL, made.id, given, made.outputs)
+    home = tmp_path / "home"
+    assert (home / "model" / "best.pt").read_bytes() == (run / "model" / "best.pt").read_bytes()
+    assert json.loads((home / "manifest.json").read_text())["complete"] is False
+    assert not (tmp_path / "home.fetched").exists()
+
+
+def test_a_run_that_is_home_is_not_fetched_twice_and_none_is_none(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, given = RunRescueTable(), inputs(tmp_path)
+    table.delete(CALL, "runs/night/run", given, {})
+    assert not (tmp_path / "home").exists()
+    write_run(tmp_path, store)
+    ended(store)
+    run = TrainingRunTable()
+    made = run.create(CALL, given)
+    run.delete(CALL, made.id, given, made.outputs)
+
+    def fetch(_: S3Store, name: str, __: Path) -> bool:
+        raise AssertionError(f"{name} was fetched again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Store, "fetch", fetch)
+        table.delete(CALL, "runs/night/run", given, {})
+    # What lies here is not what lies there: that is the one thing it is for.
+    (tmp_path / "home" / "model" / "best.pt").unlink()
+    table.delete(CALL, "runs/night/run", given, {})
+    assert (tmp_path / "home" / "model" / "best.pt").is_file()
+
+
+def test_a_run_that_cannot_be_rescued_stops_the_destroy_and_discard_goes_on(
+    store: S3Store, tmp_path: Path
+) -> None:
+    table, given = RunRescueTable(), inputs(tmp_path)
+    write_run(tmp_path, store)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "run.json").write_text("another run's")
+    with pytest.raises(RunHomeError, match=r"holds another run; move it away.*nothing was destroyed"):
+        table.delete(CALL, "runs/night/run", given, {})
+    table.delete(Call(cancelled=Event(), variables={DISCARD: "1"}), "runs/night/run", given, {})
+    assert (tmp_path / "home" / "run.json").read_text() == "another run's"
 
 
 def test_data_goes_to_the_bucket_and_is_known_by_its_content(store: S3Store, tmp_path: Path) -> None:
