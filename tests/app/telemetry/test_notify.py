@@ -19,7 +19,7 @@ def send(addresses: str | None, *titles: str) -> list[str]:
     notifier = Notifier(addresses, note=notes.append)
     for title in titles or ("done",):
         notifier.send(title, "a body")
-    notifier.close()
+    notifier.close(timeout_s=60)
     return notes
 
 
@@ -65,14 +65,14 @@ def test_addresses_that_cannot_be_reached_are_one_note_without_their_secret(
 
 
 def test_a_server_that_never_answers_holds_nobody_up(hook: Hooked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "ANSWER_WITHIN_S", 3.0)  # a busy machine still reaches the other one
+    monkeypatch.setattr(notify, "ANSWER_WITHIN_S", 6.0)  # a busy machine still reaches the other one
     notes: list[str] = []
     notifier = Notifier(f"{hook.address}/slow/{TOKEN} {hook.address}/fine", note=notes.append)
     started = time.monotonic()
     notifier.send("done", "a body")
     assert time.monotonic() - started < 0.5
     notifier.close()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 15
     assert len(notes) == 1
     assert "address 1 (json);" in notes[0]
 
