@@ -9,7 +9,7 @@ import pulumi
 
 from infra.errors import SettingsError
 from infra.hosts.tree import local_tree, tree_digest
-from infra.project_code import CODE_EXCLUDES
+from infra.project_code import code_digest
 from infra.provider.resources import TrainingRun
 from stacks.configs.virtual_machine import VirtualMachineSettings
 from stacks.run_home import PROJECT, data_folder
@@ -53,7 +53,7 @@ def digest_of_job(settings: VirtualMachineSettings, data_digest: str) -> str:
     """Another text for another job: code, data, settings of the job, image."""
     job = settings.job(data="")
     parts = [
-        tree_digest(local_tree(PROJECT, CODE_EXCLUDES)), data_digest, sorted(job.variables().items()),
+        code_digest(PROJECT), data_digest, sorted(job.variables().items()),
         settings.train_arguments, settings.rerun, settings.image, sorted(settings.image_arguments.items()),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

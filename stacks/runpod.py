@@ -13,9 +13,8 @@ import pulumi
 
 from infra.budget import Rates, worst_case
 from infra.errors import RegistryError, SettingsError
-from infra.hosts.tree import local_tree, tree_digest
 from infra.naming import stamp
-from infra.project_code import CODE_EXCLUDES
+from infra.project_code import code_digest
 from infra.registry import labels_of
 from infra.runpod.account import account_address
 from infra.runpod.describe import describe
@@ -159,7 +158,7 @@ def _secrets(settings: RunpodSettings) -> dict[str, str] | None:
 def _job_digest(settings: RunpodSettings, data: Path | None) -> str:
     """Another text for another job: code by content, data by names and sizes, since it may be large."""
     parts: list[Any] = [
-        tree_digest(local_tree(PROJECT, CODE_EXCLUDES)),
+        code_digest(PROJECT),
         sorted((k, v) for k, v in _job(settings).variables().items() if k not in LATE),
         settings.train_arguments,
         settings.rerun,

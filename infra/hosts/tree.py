@@ -26,23 +26,31 @@ asks three times.
 """
 
 
-def local_tree(folder: Path, exclude: Sequence[str] = ()) -> dict[str, str]:
+def local_tree(
+    folder: Path, exclude: Sequence[str] = (), *, only: Sequence[str] | None = None
+) -> dict[str, str]:
     """Path in the folder to sha256, for every file that no pattern excludes; links are followed.
+
+    Args:
+        folder: which.
+        exclude: patterns of names, of files or whole folders.
+        only: names in the folder itself, of which alone anything counts; all if None.
 
     Raises:
         HostError: something cannot be read, or a link leads nowhere or back into itself.
     """
-    return {name: _sha256(os.path.join(folder, name)) for name in local_names(folder, exclude)}  # noqa: PTH118
+    names = local_names(folder, exclude, only=only)
+    return {name: _sha256(os.path.join(folder, name)) for name in names}  # noqa: PTH118
 
 
-def local_names(folder: Path, exclude: Sequence[str] = ()) -> list[str]:
-    """Paths of the folder's files, sorted; a pattern excludes a file or a whole folder by its name.
+def local_names(folder: Path, exclude: Sequence[str] = (), *, only: Sequence[str] | None = None) -> list[str]:
+    """Paths of the folder's files, sorted; see `local_tree`.
 
     Raises:
         HostError: see `local_tree`.
     """
     pattern = re.compile("|".join(fnmatch.translate(one) for one in (STAMP, PARTIAL, *exclude)))
-    return sorted(_walk(str(folder), "", pattern, ()))
+    return sorted(_walk(str(folder), "", pattern, (), only))
 
 
 def remote_tree(
@@ -87,12 +95,18 @@ def shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def _walk(root: str, below: str, exclude: re.Pattern[str], above: tuple[str, ...]) -> Iterator[str]:
+def _walk(
+    root: str,
+    below: str,
+    exclude: re.Pattern[str],
+    above: tuple[str, ...],
+    only: Sequence[str] | None = None,
+) -> Iterator[str]:
     folder = f"{root}/{below}" if below else root
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if exclude.match(entry.name):
+                if exclude.match(entry.name) or (only is not None and entry.name not in only):
                     continue
                 name = f"{below}/{entry.name}" if below else entry.name
                 if entry.is_dir():

@@ -36,6 +36,7 @@ def upload(
     target: str,
     *,
     exclude: Sequence[str] = (),
+    only: Sequence[str] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] | None = None,
 ) -> UploadReceipt:
@@ -49,6 +50,7 @@ def upload(
         source: folder here; nothing may write in it meanwhile.
         target: folder there; made if missing.
         exclude: patterns of names, of files or whole folders; what they match on the host is left alone.
+        only: names in the source itself, of which alone anything is sent; the rest is left alone on the host too.
         cancelled: looked at all the time; what has arrived is kept.
         progress: bytes done and bytes in all; what was there already counts as done in the last call only.
 
@@ -61,12 +63,14 @@ def upload(
     for pattern in exclude:
         if "/" in pattern:
             raise HostError(f"exclude={pattern!r} holds a slash; a pattern is of a name alone, such as *.tmp")
-    wanted = local_tree(source, exclude)
+    wanted = local_tree(source, exclude, only=only)
     size = sum((source / name).stat().st_size for name in wanted)
     tell = _no_progress if progress is None else progress
     _claim(host, target)
     tell(0, size)
     rules = [f"--filter=- {pattern}" for pattern in (STAMP, *exclude)]
+    if only is not None:
+        rules += [*(f"--filter=+ /{name}" for name in only), "--filter=- /*"]
     near, far = near_path(source), far_path(host, target)
     copy(
         near, far, host=host, options=["--delete", *rules], may_vanish=True, cancelled=cancelled,
@@ -76,7 +80,7 @@ def upload(
     def differing() -> list[str]:
         limit_s = 600.0 + size / SLOWEST_BYTES_PER_S
         there = remote_tree(host, target, exclude, clean=True, timeout_s=limit_s, cancelled=cancelled) or {}
-        _refuse_changed(wanted, local_tree(source, exclude))
+        _refuse_changed(wanted, local_tree(source, exclude, only=only))
         return [name for name in wanted if there.get(name) != wanted[name]]
 
     differs = differing()

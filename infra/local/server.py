@@ -5,14 +5,9 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra.project_code import CODE, CODE_EXCLUDES
 from infra.provider.resources import TrainingRun, Upload
 from infra.specs import TrainingJob
-
-CODE_EXCLUDES = (
-    ".git", ".venv", ".pulumi", ".pulumi-passphrase", "Pulumi.*.yaml", "runs", "demo-out", "tests", "benchmarks",
-    "infra", "stacks", "images", "docs", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis",
-)  # fmt: skip
-"""Not needed there; the first four would carry history, state or secrets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +46,8 @@ class GpuServer(pulumi.ComponentResource):
             host=host,
             source=args.code,
             target=f"{args.folder}/code",
-            exclude=list(CODE_EXCLUDES),
+            exclude=CODE_EXCLUDES,
+            only=CODE,
             opts=child,
         )
         sent = [code]

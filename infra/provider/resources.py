@@ -22,6 +22,7 @@ class Upload(pulumi.CustomResource):
         source: pulumi.Input[str],
         target: pulumi.Input[str],
         exclude: Sequence[str] = (),
+        only: Sequence[str] | None = None,
         machine: pulumi.Input[str] | None = None,
         goes_with_host: bool = False,
         seal: str | None = None,
@@ -29,14 +30,16 @@ class Upload(pulumi.CustomResource):
     ) -> None:
         """`host` is {"address": "ssh://user@host:port", "hostKey": "ssh-ed25519 ..." or None}, or a rented machine's.
 
-        Another `machine` under the same host gets the folder again; `goes_with_host` leaves its removal to the host's;
-        `seal` names the stack whose key the files are encrypted for before they leave.
+        `only` names what of the folder is sent, by the names in it. Another `machine` under the same host gets the
+        folder again; `goes_with_host` leaves its removal to the host's; `seal` names the stack whose key the files are
+        encrypted for before they leave.
         """
         props = {
             "host": host,
             "source": source,
             "target": target,
             "exclude": list(exclude),
+            "only": None if only is None else list(only),
             "machine": machine,
             "goesWithHost": goes_with_host or None,
             "seal": seal,

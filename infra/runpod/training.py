@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from infra.naming import resource_name
-from infra.project_code import CODE_EXCLUDES
+from infra.project_code import CODE, CODE_EXCLUDES
 from infra.provider.resources import TrainingRun, Upload
 from infra.runpod.resources import Leftovers, NetworkVolume, Pod, PodReady, RegistryCredential
 from infra.runpod.spec import PodSpec
@@ -96,11 +96,13 @@ class PodTraining(pulumi.ComponentResource):
         )
         self.ready = PodReady(f"{name}-ready", pod=self.pod, ready_minutes=args.ready_minutes, opts=first)
         seal = spec.stamp if args.sealed else None
-        sent = [self._upload(f"{name}-code", args.code, f"{spec.folder}/code", CODE_EXCLUDES)]
+        sent = [
+            self._upload(f"{name}-code", args.code, f"{spec.folder}/code", exclude=CODE_EXCLUDES, only=CODE)
+        ]
         # Hours and price are the lease's, told at the start: another limit must not stop a job that runs.
         variables = {k: v for k, v in args.job.variables().items() if k not in LATE}
         if args.data is not None:
-            sent.append(self._upload(f"{name}-data", args.data, f"{spec.folder}/data", (), seal=seal))
+            sent.append(self._upload(f"{name}-data", args.data, f"{spec.folder}/data", seal=seal))
             variables["SONARSTACK_DATA_URL"] = "../data"
         self.run = TrainingRun(
             f"{name}-run",
@@ -132,7 +134,14 @@ class PodTraining(pulumi.ComponentResource):
         self.register_outputs({"home": args.home})
 
     def _upload(
-        self, name: str, source: str, target: str, exclude: tuple[str, ...], *, seal: str | None = None
+        self,
+        name: str,
+        source: str,
+        target: str,
+        *,
+        exclude: tuple[str, ...] = (),
+        only: tuple[str, ...] | None = None,
+        seal: str | None = None,
     ) -> Upload:
         return Upload(
             name,
@@ -140,6 +149,7 @@ class PodTraining(pulumi.ComponentResource):
             source=source,
             target=target,
             exclude=exclude,
+            only=only,
             machine=self.ready.ready_pod_id,
             goes_with_host=True,
             seal=seal,

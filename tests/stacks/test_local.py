@@ -8,6 +8,7 @@ from infra.errors import DockerError, SettingsError
 from infra.local.docker_engine import DockerFacts, ask_docker
 from infra.local.gpu import choose_gpus
 from infra.local.machine import Machine
+from infra.project_code import CODE
 from infra.specs import SEAM_LABEL, SEAM_VERSION
 from stacks import local
 from stacks.mock_run import declare
@@ -160,9 +161,7 @@ def test_a_server_gets_code_and_data_and_then_the_job(tmp_path) -> None:
         "address": "ssh://me@gpu:2222",
         "hostKey": "ssh-ed25519 AAAA",
     }
-    assert {".git", ".pulumi", ".pulumi-passphrase", "Pulumi.*.yaml"} <= set(
-        made["server-code"].inputs["exclude"]
-    )
+    assert made["server-code"].inputs["only"] == list(CODE)
     start = made["server-run"].inputs["start"]
     assert start["variables"]["SONARSTACK_DATA_URL"] == "../data"
     assert start["argv"][2].startswith("sh setup.sh .venv && exec .venv/bin/python -m app train --run ../run")

@@ -8,6 +8,7 @@ import pytest
 from infra.errors import SettingsError
 from infra.journal import Journal
 from infra.naming import stamp
+from infra.project_code import CODE
 from infra.runpod.account import account_address
 from infra.specs import SEAM_LABEL, SEAM_VERSION
 from stacks.mock_run import SHOWN_SECRET, Declared, declare
@@ -72,9 +73,10 @@ def test_no_secret_is_in_the_clear(stack) -> None:
     assert "planted" not in str({name: one.inputs for name, one in made.items()})
 
 
-def test_code_that_goes_there_holds_no_history_state_or_secret(stack) -> None:
-    excluded = stack()["training-code"].inputs["exclude"]
-    assert {".git", ".pulumi", ".pulumi-passphrase", "Pulumi.*.yaml", ".venv"} <= set(excluded)
+def test_of_the_project_nothing_goes_there_but_the_code(stack) -> None:
+    sent = stack()["training-code"].inputs
+    assert sent["only"] == list(CODE)
+    assert {"app", "images", "pyproject.toml"} <= set(sent["only"])
 
 
 def test_hours_and_price_are_told_at_the_start_and_are_no_part_of_the_job(stack) -> None:

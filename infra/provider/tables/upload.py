@@ -74,7 +74,7 @@ class UploadTable:
             remove_upload(host, inputs["target"])
 
     def _send(self, call: Call, inputs: Values) -> Values:
-        source, exclude = Path(inputs["source"]), inputs.get("exclude") or []
+        source, exclude, only = Path(inputs["source"]), inputs.get("exclude") or [], inputs.get("only")
         host = open_machine(inputs["host"])
         progress = _Progress(call)
         if isinstance(host, BucketHost):
@@ -94,6 +94,7 @@ class UploadTable:
                 source,
                 inputs["target"],
                 exclude=exclude,
+                only=only,
                 cancelled=call.cancelled.is_set,
                 progress=progress,
             )
@@ -126,4 +127,4 @@ class _Progress:
 
 
 def _digest(source: Path, inputs: Values) -> str:
-    return tree_digest(local_tree(source, inputs.get("exclude") or []))
+    return tree_digest(local_tree(source, inputs.get("exclude") or [], only=inputs.get("only")))

@@ -93,6 +93,18 @@ def test_what_is_excluded_there_is_left_alone_and_not_read(host, target, source)
     assert not any(name.startswith(".venv") for name in remote_tree(host, target, [".venv"]) or {})
 
 
+def test_only_what_is_named_is_sent_and_the_rest_there_is_left_alone(host, target, source) -> None:
+    (source / "deep" / "round").write_text("1")
+    (source / ".env").write_text("hush")
+    receipt = upload(host, source, target, only=["deep", "absent"], exclude=["round"])
+    assert list(remote_tree(host, target) or {}) == ["deep/ü'$.bin"]
+    assert receipt.sha256 == tree_digest(local_tree(source, ["round"], only=["deep"]))
+    Path(target, "made there").write_text("x")
+    (source / "deep" / "ü'$.bin").rename(source / "deep" / "new")
+    upload(host, source, target, only=["deep"], exclude=["round"])
+    assert sorted(remote_tree(host, target) or {}) == ["deep/new", "made there"]
+
+
 def test_a_pattern_is_of_a_name(host, target, source) -> None:
     with pytest.raises(HostError, match=r"exclude='deep/x' holds a slash; a pattern is of a name alone"):
         upload(host, source, target, exclude=["deep/x"])
