@@ -7,7 +7,7 @@ from pathlib import Path
 from app.config.settings import Settings
 from app.errors import DatasetError, OutputError, RunError, SealError, SettingsError, SonarstackError
 from app.seal.discreet import Discreet, Redaction
-from app.seal.folder import read_mark
+from app.seal.folder import read_index, read_mark
 from app.seal.key import SealKey
 from app.seal.memory import memory_folder
 from app.seal.sealed_mirror import SealedMirror
@@ -68,7 +68,9 @@ def run_sealed(
         try:
             mirror.require_writable()
             _take_up(inside, mirror, place, resume=request.resume)
-            redact.hide(unseal_data(data, mark, key, unsealed))
+            # Before anything can be said of them.
+            redact.hide(read_index(data, mark, key).files)
+            unseal_data(data, mark, key, unsealed)
             shown.note(f"sealed: {mark.files} files, {mark.bytes / 2**20:.1f} MiB, unsealed in memory")
             result = run_training(
                 settings.model_copy(update={"data": str(unsealed)}),
@@ -79,12 +81,14 @@ def run_sealed(
                 team=_Alone(memory),
             )
         except DatasetError as error:
-            if not error.defects:
-                raise DatasetError(redact(str(error))) from None
-            # Each defect names its file, and quotes what is wrong with it.
+            # It names files, groups or classes, and quotes what is wrong with them.
+            what = (
+                f"has {len(error.defects)} defects, which are not named here; look at them"
+                if error.defects
+                else "cannot be trained on, and why is not told here; look"
+            )
             raise DatasetError(
-                f"the sealed data has {len(error.defects)} defects, which are not named here; look at them at "
-                "home: python -m app train --report --data FOLDER"
+                f"the sealed data {what} at home: python -m app train --report --data FOLDER"
             ) from None
         except SonarstackError as error:
             raise type(error)(redact(str(error))) from None

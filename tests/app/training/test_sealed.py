@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from app.config.settings import Settings
+from app.dataset.read import read_tiles
+from app.dataset.split import split_by_group
 from app.errors import DatasetError, OutputError, RunError, SealError, SettingsError
 from app.exit_codes import ExitCode
 from app.seal import memory
+from app.seal.folder import read_index, stored
 from app.seal.key import SealKey
 from app.seal.sealed_mirror import SealedMirror
 from app.secrets import SEAL_KEY, SecretsManager
@@ -111,6 +114,17 @@ def test_damaged_data_trains_nothing(tmp_path: Path, data: Path, key: SealKey, m
     assert not (tmp_path / "host" / "run" / "run.json").exists()
 
 
+def test_file_that_is_missing_is_not_named(tmp_path: Path, key: SealKey, mount: Path) -> None:
+    tiles = write_squares(tmp_path / "tiles")
+    (tiles / "images" / "tile000.png").rename(tiles / "images" / "wreck of the ANNA.png")
+    lacking = seal_folder(tiles, tmp_path / "host" / "lacking", key)
+    file = read_index(tmp_path / "host" / "lacking", lacking, key).files["images/wreck of the ANNA.png"]
+    stored(tmp_path / "host" / "lacking", file.sealed).unlink()
+    with pytest.raises(SealError, match="is missing") as told:
+        run_sealed(settings(tmp_path / "host" / "lacking"), request(tmp_path), key, progress=Silent())
+    assert "ANNA" not in str(told.value)
+
+
 def test_memory_that_is_too_small_is_told_before_anything(
     tmp_path: Path, data: Path, key: SealKey, mount: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +150,27 @@ def test_defects_are_counted_and_not_named(tmp_path: Path, key: SealKey, mount: 
     assert told.value.defects == ()
     assert "PLANTED" not in str(told.value)
     assert "tile001" not in str(told.value)
+
+
+def test_data_that_is_one_group_is_refused_and_the_group_not_named(
+    tmp_path: Path, key: SealKey, mount: Path
+) -> None:
+    tiles = write_squares(tmp_path / "tiles", count=4)
+    for file in tiles.rglob("*"):
+        if file.is_file() and b"g0" in file.read_bytes():
+            file.write_bytes(file.read_bytes().replace(b"g0", b"wreck of the ANNA"))
+    with pytest.raises(DatasetError, match=r"is one group \(wreck of the ANNA\)"):
+        split_by_group(read_tiles(tiles)[0])
+    seal_folder(tiles, tmp_path / "host" / "data", key)
+    with pytest.raises(DatasetError, match="cannot be trained on, and why is not told here") as told:
+        run_sealed(
+            settings(tmp_path / "host" / "data"),
+            request(tmp_path),
+            key,
+            config=tiny_config(),
+            progress=Silent(),
+        )
+    assert "ANNA" not in str(told.value)
 
 
 def test_copy_beyond_that_is_behind_at_the_end_is_an_error(
