@@ -24,8 +24,13 @@ NOT_THERE = 44
 READ = f'[ -f "$1" ] || exit {NOT_THERE}; tail -c +"$2" -- "$1"'
 INSTALL_SSH = "install openssh-client"
 MASTER_ANSWERS_WITHIN_S = 5.0
-LONGEST_FOLDER = 60
-"""Characters: a socket's path may have 104 (macOS), of which our name and ssh's own suffix take 42."""
+ALIAS = "sonarstack"
+"""Under which a given host key is looked up: the user's configuration may know the machine by another name or port."""
+PLAIN_FOLDER = re.compile(r"[^\s%\"'\\]{1,60}")
+"""A name that ssh takes in an option as it stands.
+
+Of characters, a socket's path may have 104 (macOS), of which our name and ssh's own suffix take 42.
+"""
 
 
 class SshHost:
@@ -73,6 +78,7 @@ class SshHost:
         options += ["ControlMaster=auto", "ControlPersist=60", f"ControlPath={self._socket()}"]
         if self._host_key is not None:
             options += [f"UserKnownHostsFile={self._known_hosts()}", "GlobalKnownHostsFile=/dev/null"]
+            options += [f"HostKeyAlias={ALIAS}"]
         if self._identity_only:
             options += ["IdentitiesOnly=yes", "IdentityAgent=none"]
         words = ["ssh", *(word for option in options for word in ("-o", option))]
@@ -174,8 +180,7 @@ class SshHost:
         return str(_folder() / f"{self._digest()}.s")
 
     def _known_hosts(self) -> str:
-        name = f"[{self._name}]:{self._port}" if self._port not in (None, "22") else self._name
-        path, line = _folder() / f"{self._digest()}.known", f"{name} {self._host_key}\n"
+        path, line = _folder() / f"{self._digest()}.known", f"{ALIAS} {self._host_key}\n"
         if not path.is_file() or path.read_text() != line:
             # In one step: another of our processes may be reading it.
             with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as stream:
@@ -195,10 +200,10 @@ def _host_key(text: str) -> str:
 
 
 def _folder() -> Path:
-    """Of this user alone, and short."""
+    """Of this user alone, short, and of a name that needs no quotes."""
     base = tempfile.gettempdir()
     user = os.getuid() if hasattr(os, "getuid") else 0
-    folder = Path(base if len(base) <= LONGEST_FOLDER else "/tmp") / f"sonarstack-ssh-{user}"  # noqa: S108
+    folder = Path(base if PLAIN_FOLDER.fullmatch(base) else "/tmp") / f"sonarstack-ssh-{user}"  # noqa: S108
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid != user:

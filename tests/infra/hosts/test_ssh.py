@@ -1,9 +1,12 @@
 """Machines behind SSH, against a real sshd on loopback."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +42,43 @@ def test_another_host_key_is_refused(sshd, tmp_path) -> None:
     key = " ".join((tmp_path / "other.pub").read_text().split()[:2])
     with pytest.raises(HostError, match=r"shows another host key than the one expected.*ssh-keyscan -p"):
         SshHost(sshd.address, host_key=key, identity=sshd.identity).run(["true"])
+
+
+def test_a_given_host_key_holds_for_a_machine_that_the_configuration_names(
+    sshd, tmp_path, monkeypatch
+) -> None:
+    port = sshd.address.rpartition(":")[2]
+    (tmp_path / "config").write_text(f"Host sonarbox\n  HostName 127.0.0.1\n  Port {port}\n")
+    # ssh takes its user's folder from the system, not from HOME.
+    program = tmp_path / "programs" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {tmp_path}/config "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with _ended(SshHost("ssh://sonarbox", host_key=sshd.host_key, identity=sshd.identity)) as named:
+        assert named.run(["echo", "here"]).out == b"here\n"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    with pytest.raises(HostError, match=r"sonarbox shows another host key than the one expected"):
+        SshHost("ssh://sonarbox", host_key=other, identity=sshd.identity).run(["true"])
+
+
+@pytest.mark.parametrize("name", ["two words", "100%d", 'a"b', "it's"])
+def test_a_folder_for_temporary_files_may_have_any_name(sshd, monkeypatch, name) -> None:
+    # Short, as a socket's path must be, which pytest's own folders are not.
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix=name) as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        machine = SshHost(sshd.address, host_key=sshd.host_key, identity=sshd.identity, identity_only=True)
+        with _ended(machine):
+            assert machine.run(["echo", "here"]).out == b"here\n"
+
+
+@contextmanager
+def _ended(machine: SshHost) -> Iterator[SshHost]:
+    try:
+        yield machine
+    finally:
+        machine.close()
 
 
 def test_an_unknown_host_key_is_refused_with_the_way_to_compare_it(sshd) -> None:
