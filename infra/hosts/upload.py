@@ -12,7 +12,7 @@ from infra.hosts.tree import STAMP, local_tree, remote_tree, shown, tree_digest
 # Nothing is removed that we did not bring: a folder without our stamp is left as it is.
 REMOVE = '[ -e "$1" ] || exit 0; [ -f "$1/$2" ] || exit 45; rm -rf -- "$1"'
 CLAIM = (
-    'if [ -d "$1" ] && [ ! -f "$1/$2" ] && [ -n "$(ls -A "$1")" ]; then exit 45; fi; '
+    'if [ -d "$1" ] && [ ! -f "$1/$2" ] && [ -n "$(ls -A -- "$1")" ]; then exit 45; fi; '
     'mkdir -p -- "$1" && : > "$1/$2"'
 )
 NOT_OURS = 45

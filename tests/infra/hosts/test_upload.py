@@ -13,6 +13,7 @@ import pytest
 
 from infra.errors import HostError
 from infra.hosts.far_tree import PARTIAL
+from infra.hosts.local import LocalHost
 from infra.hosts.process import CancelledError
 from infra.hosts.ssh import SshHost
 from infra.hosts.tree import STAMP, local_tree, remote_tree, tree_digest
@@ -73,6 +74,15 @@ def test_what_is_not_ours_is_neither_overwritten_nor_removed(host, sshd, source)
     with pytest.raises(HostError, match="does not carry our mark"):
         remove_upload(host, str(folder))
     assert (folder / "thesis.tex").exists()
+
+
+def test_what_is_not_ours_stays_whatever_its_folder_is_called(source, tmp_path, monkeypatch) -> None:
+    (tmp_path / "here" / "-mine").mkdir(parents=True)
+    (tmp_path / "here" / "-mine" / "thesis.tex").write_text("years of work")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(HostError, match="holds files that are not this stack's"):
+        upload(LocalHost(), source, "-mine")
+    assert (tmp_path / "here" / "-mine" / "thesis.tex").exists()
 
 
 def test_ours_is_removed_once_and_then_is_gone(host, target, source) -> None:
