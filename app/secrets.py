@@ -16,6 +16,7 @@ SEAL_KEY = "SONARSTACK_SEAL_KEY"
 NOTIFY_URL = "SONARSTACK_NOTIFY_URL"
 """Who gets messages. In the environment it is a setting like others; addresses with tokens belong into the secret."""
 TIMEOUT_S = 10.0
+TRIES = 4
 ALLOWED = (
     "aws:NAME-OR-ARN, gcp:projects/PROJECT/secrets/NAME, azure:https://VAULT.vault.azure.net/secrets/NAME "
     "or env:VARIABLE"
@@ -146,7 +147,7 @@ def _aws(name: str, client: Any) -> str:
         waits = Config(
             connect_timeout=TIMEOUT_S,
             read_timeout=TIMEOUT_S,
-            retries={"total_max_attempts": 4, "mode": "standard"},
+            retries={"total_max_attempts": TRIES, "mode": "standard"},
         )
         client = boto3.client("secretsmanager", region_name=region, config=waits)
     answer = client.get_secret_value(SecretId=name)
@@ -177,6 +178,13 @@ def _azure(name: str, client: Any) -> str:
         from azure.identity import DefaultAzureCredential
         from azure.keyvault.secrets import SecretClient
 
-        client = SecretClient(vault_url=found[1], credential=DefaultAzureCredential())
+        # The SDK's own are five minutes: a vault whose door is closed would hold a rented machine for twenty.
+        client = SecretClient(
+            vault_url=found[1],
+            credential=DefaultAzureCredential(),
+            connection_timeout=TIMEOUT_S,
+            read_timeout=TIMEOUT_S,
+            retry_total=TRIES - 1,
+        )
     answer = client.get_secret(found[2], found[3])
     return str(answer.value or "")

@@ -1,13 +1,16 @@
 """A secret is taken out of the environment or a cloud's store, and stands nowhere afterwards."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import app.secrets
 from app.config.secret_settings import fill_from_secret
 from app.config.settings import load_settings
 from app.errors import SettingsError
@@ -165,6 +168,28 @@ def test_secret_of_a_vault_by_the_machines_identity(services: Services) -> None:
     with pytest.raises(SettingsError, match=r"HttpResponseError.*Key Vault Secrets User") as caught:
         SecretsManager({}).read(f"{vault}/run")
     assert "planted" not in str(caught.value)
+
+
+def test_a_vault_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("azure.keyvault.secrets", reason="needs azure-keyvault-secrets")
+    monkeypatch.setattr(app.secrets, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(app.secrets, "TRIES", 2)
+    told: list[str] = []
+
+    def read(address: str) -> None:
+        try:
+            SecretsManager({}).read(f"azure:{address}/secrets/run")
+        except SettingsError as error:
+            told.append(str(error))
+
+    # It takes connections and answers none, as behind a door that is closed.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        reader = threading.Thread(target=read, args=(address,), daemon=True)
+        reader.start()
+        reader.join(20)
+    assert told, "it still waits"
+    assert told[0].startswith(f"secret azure:{address}/secrets/run cannot be read (Service")
 
 
 @pytest.mark.parametrize("secret_id", ["gcp:run", "azure:run"])
