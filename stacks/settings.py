@@ -16,6 +16,9 @@ from infra.errors import SettingsError
 from stacks.configs import TARGETS, StackSettings
 
 PREFIX = "sonarstack:"
+SECRETS = frozenset({"notifyUrl", "registryPassword"})
+"""No error quotes these, however they were given."""
+HIDDEN = "(hidden)"
 STAND_INS = {"dataUrl": "tiles", "maxUsdPerH": 1.0}
 """Values for settings without a default, used only to judge the others when these are missing or wrong."""
 
@@ -155,4 +158,5 @@ def _explain(model: type[StackSettings], detail: Any) -> str:
     if detail["type"] == "missing":
         return f"{PREFIX}{key} is not set: {about}"
     message = detail["msg"].removeprefix("Value error, ")
-    return f"{PREFIX}{key}={detail['input']!r}: {message[0].lower()}{message[1:]} ({about})"
+    shown = HIDDEN if key in SECRETS else repr(detail["input"])
+    return f"{PREFIX}{key}={shown}: {message[0].lower()}{message[1:]} ({about})"

@@ -21,6 +21,9 @@ from app.secrets import SEAL_KEY
 ENVIRONMENTS = Path(__file__).parent / "environments"
 SEAM_VERSION = 1
 """Version of the variables below, compared with what the stacks set."""
+MAY_HOLD_SECRETS = frozenset({"cloud.notify_url"})
+"""No error quotes these, however they were given."""
+HIDDEN = "(hidden)"
 VARIABLES = {
     "SONARSTACK_DATA_URL": "data",
     "SONARSTACK_RUN_URL": "cloud.run_url",
@@ -203,7 +206,8 @@ def _explain(detail: Any, sources: Mapping[str, str]) -> str:
     where = f" ({source})" if source else ""
     if detail["type"] == "extra_forbidden":
         return f"{key}{where} is unknown; allowed are {', '.join(_siblings(detail['loc']))}"
-    return f"{key}={detail['input']!r}{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    shown = HIDDEN if key in MAY_HOLD_SECRETS else repr(detail["input"])
+    return f"{key}={shown}{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _siblings(location: tuple[Any, ...]) -> list[str]:

@@ -110,6 +110,17 @@ def test_a_mistake_is_told_with_what_is_allowed(base, changed, message) -> None:
         assert "1 mistake\n" in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["notifyUrl", "registryPassword"])
+def test_what_is_secret_is_not_quoted(key, tmp_path) -> None:
+    text = "config: {sonarstack:target: runpod, sonarstack:dataUrl: tiles, sonarstack:maxUsdPerH: 1, KEY: [planted]}"
+    (tmp_path / "Pulumi.mine.yaml").write_text(text.replace("KEY", f"sonarstack:{key}"))
+    with pytest.raises(
+        SettingsError, match=rf"sonarstack:{key}=\(hidden\): input should be a valid string"
+    ) as told:
+        read_stack_file(tmp_path, "mine")
+    assert "planted" not in str(told.value)
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         parse({"target": "runpod"}, cloud="moon", gpuCount="many", colour="red", dataCenters='["eu"]')

@@ -99,6 +99,16 @@ def test_wrong_settings_name_key_file_and_what_is_allowed(tmp_path: Path, text: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", ["[slack://planted/a, ntfy://b]", "{url: slack://planted}", "7654321"])
+def test_an_address_that_may_hold_a_token_is_not_quoted(tmp_path: Path, given: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"cloud:\n  notify_url: {given}\n")
+    with pytest.raises(SettingsError, match=r"cloud.notify_url=\(hidden\) .*valid string") as caught:
+        load_settings(str(file), variables={})
+    assert "planted" not in str(caught.value)
+    assert "7654321" not in str(caught.value)
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("epochs: 0\nsurprise: 1\n")
