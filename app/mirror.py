@@ -31,7 +31,7 @@ class Mirror:
         """Open the address; nothing is written yet.
 
         Raises:
-            OutputError: see `open_store`.
+            OutputError: see `open_store`; or it is the folder itself, or lies in it.
         """
         self._local = local
         self._address = address.rstrip("/")
@@ -41,6 +41,9 @@ class Mirror:
         except ValueError as error:
             raise OutputError(f"cannot mirror to {address}: {error}") from error
         self._is_folder = "file" in _protocols(self._far)
+        # Each copy would hold the one before, and the index what it is itself.
+        if self._is_folder and Path(self._root).resolve().is_relative_to(local.resolve()):
+            raise OutputError(f"cannot mirror {local} to {address}, into itself; give a place outside")
         self._has_folders = OBJECT_STORES.isdisjoint(_protocols(self._far))
 
     def push(self) -> int:

@@ -187,3 +187,10 @@ def test_address_that_cannot_be_written_is_told(run: Path, tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot mirror to .*check the address and the rights"):
         Mirror(run, str(tmp_path / "file" / "far")).push()
+
+
+@pytest.mark.parametrize("inside", [".", "copies/one", "../run"])
+def test_address_in_the_folder_itself_is_refused(run: Path, inside: str) -> None:
+    with pytest.raises(OutputError, match="into itself; give a place outside"):
+        Mirror(run, str(run / inside))
+    Mirror(run, f"{run}-copy").push()
