@@ -97,11 +97,12 @@ class RunFolder:
         Raises:
             OutputError: folder or mirror cannot be written, or the mirror holds another run.
         """
-        self._settled = False
-        write_json(self.path / RECORD, record)
-        self._write_log()
-        if self._mirror is not None:
-            self._mirror.push()
+        with self._writing:  # the log of another thread must not grow under the mirror
+            self._settled = False
+            write_json(self.path / RECORD, record)
+            self._write_log()
+            if self._mirror is not None:
+                self._mirror.push()
 
     def read_record(self) -> dict[str, Any]:
         """What `write_record` wrote.

@@ -10,11 +10,13 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO
 
 import pytest
 
 from app.errors import OutputError, RunError
+from app.mirror import Mirror
 from app.storage import UNFINISHED
 from app.training.manifest import MANIFEST, is_complete
 from app.training.run_folder import RunFolder
@@ -301,6 +303,24 @@ def test_mirror_that_goes_away_does_not_stop_the_run(tmp_path: Path) -> None:
     assert "cannot mirror to" in run.notes[0]
     with pytest.raises(OutputError, match="cannot mirror to"):
         run.write_manifest(complete=True)
+
+
+def test_log_does_not_grow_under_the_mirror_of_a_run_that_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, write_index = RunFolder(tmp_path / "run", mirror=str(tmp_path / "far")), Mirror._write_index
+    run.append_log({"message": "before"})
+
+    def meanwhile(mirror: Mirror, owner: str, files: dict[str, list[str]]) -> None:
+        other = Thread(target=run.append_log, args=({"message": "meanwhile"},))
+        other.start()
+        other.join()
+        write_index(mirror, owner, files)
+
+    monkeypatch.setattr(Mirror, "_write_index", meanwhile)
+    run.write_record({"config": {}})
+    assert Mirror(tmp_path / "home", str(tmp_path / "far")).pull() == ()
+    assert (tmp_path / "home" / "log.jsonl").is_file()
 
 
 def test_new_run_does_not_take_the_mirror_of_another(tmp_path: Path) -> None:
