@@ -39,11 +39,16 @@ def send_folder(
         owner: the stack; another's objects are left alone.
 
     Raises:
-        HostError: the store does not take them, holds another stack's, or a file changed meanwhile.
+        HostError: the store does not take them, holds another stack's, a file changed meanwhile, or one is called
+            as the index.
     """
     if not source.is_dir():
         raise HostError(f"{source} is no folder on this machine; check the path")
     wanted = local_tree(source, exclude)
+    if INDEX in wanted:
+        raise HostError(
+            f"{source} holds {INDEX}, the index of a copy in a bucket, which has one of its own; remove it"
+        )
     index = _index(store, prefix)
     if index and index.get("owner") != owner:
         raise HostError(f"{store.address}/{prefix} holds files of {index.get('owner')!r}; name another place")

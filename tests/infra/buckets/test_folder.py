@@ -61,6 +61,14 @@ def test_a_folder_goes_there_and_comes_home_equal(store: ObjectStore, source: Pa
     assert local_tree(tmp_path / "home") == local_tree(source)
 
 
+def test_an_index_among_the_files_is_refused(store: ObjectStore, source: Path) -> None:
+    """As in data that came out of a bucket file by file: under its name the bucket's own would lie."""
+    (source / INDEX).write_text("{}")
+    with pytest.raises(HostError, match=f"holds {INDEX}, the index of a copy in a bucket.*; remove it"):
+        send_folder(store, source, "data", owner="me")
+    assert list(store.keys("data/")) == []
+
+
 def test_only_what_changed_is_sent_again(
     store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
