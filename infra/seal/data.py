@@ -7,7 +7,15 @@ from pathlib import Path
 
 from infra.errors import SealError
 from infra.hosts.tree import local_names
-from infra.seal.folder import Index, Mark, SealedFile, read_mark, stored, write_index
+from infra.seal.folder import (
+    UNFINISHED_MARK,
+    Index,
+    Mark,
+    SealedFile,
+    read_mark,
+    stored,
+    write_index,
+)
 from infra.seal.key import SUFFIX, SealKey
 
 OWNER = "data"
@@ -73,4 +81,4 @@ def _seal(path: Path, name: str, sealed: Path, key: SealKey) -> SealedFile:
 
 def _unfinished(sealed: Path) -> bool:
     """Whether all that lies there is what an earlier call left when it was cut short."""
-    return [path.name for path in sealed.iterdir()] == [stored(sealed, "").parent.name]
+    return {path.name for path in sealed.iterdir()} <= {stored(sealed, "").parent.name, UNFINISHED_MARK}

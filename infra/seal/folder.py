@@ -9,6 +9,8 @@ from infra.seal.key import SUFFIX, SealKey
 
 VERSION = 1
 MARK = "sealed.json"
+UNFINISHED_MARK = f".{MARK}.part"
+"""The mark as it is written, before it takes its place."""
 STORE = "sealed"
 
 
@@ -105,7 +107,7 @@ def write_index(folder: Path, index: Index, key: SealKey) -> Mark:
         generation=1,
     )
     if read_mark(folder) != mark:
-        unfinished = folder / f".{MARK}.part"
+        unfinished = folder / UNFINISHED_MARK
         unfinished.write_text(json.dumps(asdict(mark), indent=1) + "\n")
         unfinished.replace(folder / MARK)
     return mark

@@ -1,5 +1,7 @@
 """Data is sealed once, and never names itself."""
 
+import errno
+import os
 import resource
 import shutil
 from pathlib import Path
@@ -71,6 +73,22 @@ def test_cut_short_and_run_again(
     seal_data(source, sealed, key)
     assert kept.items() <= local_tree(sealed).items()
     assert not list(sealed.rglob("*.part"))
+
+
+def test_first_mark_that_was_cut_short_is_no_other_things(
+    source: Path, key: SealKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_text", full)
+        with pytest.raises(SealError, match="No space left"):
+            seal_data(source, tmp_path / "sealed", key)
+    assert read_mark(tmp_path / "sealed") is None
+    mark = seal_data(source, tmp_path / "sealed", key)
+    assert read_mark(tmp_path / "sealed") == mark
 
 
 def test_another_key_seals_all_anew(source: Path, key: SealKey, tmp_path: Path) -> None:
