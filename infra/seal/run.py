@@ -36,8 +36,11 @@ def unseal_run(sealed: Path, home: Path, key: SealKey, *, strict: bool = True) -
         return HomeReceipt(home=str(home), files=0, bytes=0, began=False, complete=False)
     index = read_index(sealed, mark, key)
     home.parent.mkdir(parents=True, exist_ok=True)
-    opened = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name[:80]}.", suffix=".part"))
+    staging = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name[:80]}.", suffix=".part"))
+    # Within it, since mkdtemp's own is for its user alone, and a new home is for whom any new folder is.
+    opened = staging / home.name
     try:
+        opened.mkdir()
         for name, file in index.files.items():
             target = opened / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +55,7 @@ def unseal_run(sealed: Path, home: Path, key: SealKey, *, strict: bool = True) -
             f"{home} cannot be written ({error.strerror or error}); make room, or give another folder"
         ) from error
     finally:
-        shutil.rmtree(opened, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
     names = local_tree(home, NOT_LISTED)
     return HomeReceipt(
         home=str(home),
@@ -89,7 +92,6 @@ def _verify(opened: Path, sealed: Path, *, strict: bool) -> tuple[bool, list[str
 def _put(opened: Path, home: Path) -> None:
     """A new home appears at once; in an old one each file replaces its namesake, and checkpoints the run dropped go."""
     if not home.exists():
-        opened.chmod(0o755)
         opened.rename(home)
         return
     new = local_tree(opened)
