@@ -1,6 +1,7 @@
 """Variables that a timer needs and has no environment for: one file, for its user's eyes only."""
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,12 +24,15 @@ def keep_credentials(variables: Mapping[str, str]) -> Path:
     if broken:
         raise SettingsError(f"{', '.join(broken)} holds a line break and cannot be kept; set it on one line")
     path = credentials_path()
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as stream:
-            stream.writelines(f"{name}={value}\n" for name, value in variables.items())
-        unfinished.replace(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")  # 0600
+        unfinished = Path(name)
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.writelines(f"{name}={value}\n" for name, value in variables.items())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written ({error.strerror})") from error
     return path
