@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.errors import DockerError
+from infra.errors import DockerError, SettingsError
 from infra.local.docker_engine import DockerFacts, ask_docker, docker_address, image_labels
 
 IMAGE_UID = 10001
@@ -68,7 +68,17 @@ class Machine:
         )
 
     def prepare_folder(self, folder: Path) -> None:
-        """Make a folder that the job's user can write, before Docker makes one that only root can."""
-        folder.mkdir(parents=True, exist_ok=True)
-        if hasattr(os, "getuid") and os.getuid() == 0:
-            os.chown(folder, self.uid, self.gid)
+        """Make a folder that the job's user can write, before Docker makes one that only root can.
+
+        Raises:
+            SettingsError: it cannot be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if hasattr(os, "getuid") and os.getuid() == 0:
+                os.chown(folder, self.uid, self.gid)
+        except OSError as error:
+            raise SettingsError(
+                f"{folder}, where the run would lie, cannot be made ({error.strerror}); set sonarstack:home to "
+                "another folder"
+            ) from error

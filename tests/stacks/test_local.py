@@ -45,6 +45,14 @@ def test_a_container_may_do_nothing_but_compute_and_write_its_run(tmp_path) -> N
     assert volumes["/runs/local"]["readOnly"] is False
 
 
+def test_a_home_that_cannot_be_made_is_one_line(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        SettingsError, match=r"file/run, .*cannot be made \(Not a directory\); set sonarstack:home"
+    ):
+        MACHINE.prepare_folder(tmp_path / "file" / "run")
+
+
 def test_a_job_that_ended_is_no_difference(tmp_path) -> None:
     inputs = declared(tmp_path)["training-container"].inputs
     assert inputs["mustRun"] is False
