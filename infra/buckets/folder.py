@@ -40,7 +40,7 @@ def send_folder(
 
     Raises:
         HostError: the store does not take them, holds another stack's, a file changed meanwhile, or one is called
-            as the index.
+            as the index, or in letters that no bucket has.
     """
     if not source.is_dir():
         raise HostError(f"{source} is no folder on this machine; check the path")
@@ -48,6 +48,12 @@ def send_folder(
     if INDEX in wanted:
         raise HostError(
             f"{source} holds {INDEX}, the index of a copy in a bucket, which has one of its own; remove it"
+        )
+    unnamed = [name for name in wanted if not _is_utf8(name)]
+    if unnamed:
+        raise HostError(
+            f"{source} holds {len(unnamed)} files whose names are not UTF-8, as a bucket's are, "
+            f"{shown(unnamed[0])} first; rename them (convmv -f latin1 -t utf8 -r --notest FOLDER)"
         )
     index = _index(store, prefix)
     if index and index.get("owner") != owner:
@@ -176,6 +182,14 @@ def _index(store: ObjectStore, prefix: str) -> dict[str, Any]:
 
 def _write_index(store: ObjectStore, prefix: str, owner: str, files: dict[str, list[str]]) -> None:
     store.put(f"{prefix}/{INDEX}", json.dumps({"owner": owner, "files": files}, indent=1).encode())
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _sha256(path: Path) -> str:

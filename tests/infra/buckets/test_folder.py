@@ -69,6 +69,20 @@ def test_an_index_among_the_files_is_refused(store: ObjectStore, source: Path) -
     assert list(store.keys("data/")) == []
 
 
+def test_a_name_that_no_bucket_takes_is_told_before_anything_is_sent(
+    store: ObjectStore, source: Path
+) -> None:
+    try:
+        (source / os.fsdecode(b"m\xfcnchen.png")).write_text("as systems of long ago wrote it")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(
+        HostError, match=r"holds 1 files whose names are not UTF-8.*'m\\udcfcnchen.png' first; rename"
+    ):
+        send_folder(store, source, "data", owner="me")
+    assert list(store.keys("data/")) == []
+
+
 def test_only_what_changed_is_sent_again(
     store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
