@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 UNFINISHED = ".part"
 """How the names of files end that are being written."""
+MOST_LETTERS = 40
+"""Of up to four bytes each, where a name may have 255."""
 WHAT_TO_DO = {
     errno.ENOSPC: "the disk is full; free some space or give another folder",
     errno.EDQUOT: "the quota is used up; free some space or give another folder",
@@ -60,7 +62,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=UNFINISHED)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_hidden(path), suffix=UNFINISHED)
     except OSError as error:
         raise output_error(path, error) from error
     temporary = Path(name)
@@ -76,6 +78,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):  # closing flushes once more, onto the same full disk
             stream.close()
         temporary.unlink(missing_ok=True)
+
+
+def _hidden(path: Path) -> str:
+    """How the name begins under which it is written: short enough for what follows, whatever its letters take."""
+    return f".{path.name[:MOST_LETTERS]}."
 
 
 def _finish(stream: _Watched, temporary: Path, path: Path) -> None:
@@ -123,7 +130,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         new = not path.exists()
         home = path.parent if new else path
         home.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=home, prefix=f".{path.name[:80]}.", suffix=UNFINISHED))
+        staging = Path(tempfile.mkdtemp(dir=home, prefix=_hidden(path), suffix=UNFINISHED))
         yield staging
         if new:
             staging.chmod(0o777 & ~_umask())

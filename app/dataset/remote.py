@@ -9,6 +9,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -156,7 +157,8 @@ def _fetch(store: Any, far: FarFile, target: Path, address: str, name: str) -> N
     if target.is_file() and far.sha256 and sha256_file(target) in far.sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}{UNFINISHED}")
+    # Its own name and more would be too long where its own just fits.
+    part = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:24]}{UNFINISHED}")
     try:
         try:
             store.get_file(far.path, str(part))

@@ -75,6 +75,16 @@ def test_file_appears_whole_with_usual_permissions(tmp_path: Path) -> None:
     assert everything_in(tmp_path / "new") == ["a.txt"]
 
 
+@pytest.mark.parametrize("letter", ["a", "ü", "海", "🌊"])
+def test_a_name_may_be_as_long_as_the_disk_takes_it(tmp_path: Path, letter: str) -> None:
+    name = letter * (255 // len(letter.encode()))
+    write_text(tmp_path / name, "whole")
+    with atomic_folder(tmp_path / "in" / name) as staging:
+        (staging / "x").touch()
+    assert (tmp_path / name).read_text() == "whole"
+    assert (tmp_path / "in" / name / "x").exists()
+
+
 def test_failure_inside_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")

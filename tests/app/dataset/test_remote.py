@@ -87,6 +87,12 @@ def test_it_comes_once_and_then_only_what_changed(memory: Any, tmp_path: Path, i
         assert sorted(progress.notes) == ["images/a.png", "images/b.png"]
 
 
+def test_a_name_may_be_as_long_as_the_disk_takes_it(memory: Any, tmp_path: Path) -> None:
+    long = {f"{'w' * 251}.png": "pixels"}
+    send(tmp_path / "tiles", long)
+    assert contents(local_data(ADDRESS, Silent(), cache=tmp_path / "cache")) == long
+
+
 def test_what_was_damaged_here_comes_again(memory: Any, tmp_path: Path) -> None:
     send(tmp_path / "home", FILES)
     folder = local_data(ADDRESS, Silent(), cache=tmp_path / "cache")
