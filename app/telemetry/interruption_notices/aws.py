@@ -32,18 +32,15 @@ class SpotNotices:
 
     def look(self) -> tuple[Notice, ...]:
         """See `NoticeSource.look`."""
-        notices = []
         action = self._get(ACTION_PATH)
-        if action is not None:
+        if action is not None:  # told at once: an answer about less, which may fail, is not waited for
             what, when = action.get("action", "end"), action.get("time", "a time not told")
-            notices.append(Notice(ends=True, text=f"AWS takes this spot machine at {when} ({what})"))
+            return (Notice(ends=True, text=f"AWS takes this spot machine at {when} ({what})"),)
         rebalance = self._get(REBALANCE_PATH)
-        if rebalance is not None:
-            when = rebalance.get("noticeTime", "a time not told")
-            notices.append(
-                Notice(ends=False, text=f"AWS says since {when} that it may soon take this spot machine")
-            )
-        return tuple(notices)
+        if rebalance is None:
+            return ()
+        when = rebalance.get("noticeTime", "a time not told")
+        return (Notice(ends=False, text=f"AWS says since {when} that it may soon take this spot machine"),)
 
     def _get(self, path: str) -> dict[str, Any] | None:
         """The document there; None where there is none yet."""

@@ -22,6 +22,8 @@ class Metadata(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.refused = 0
         self.broken = False
+        self.failing: set[str] = set()
+        """Names of documents that are answered by an error."""
 
     @property
     def address(self) -> str:
@@ -45,7 +47,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.removeprefix("/latest/meta-data/")
         self.server.asked.append(name)
-        if self.server.broken:
+        if self.server.broken or name in self.server.failing:
             self._answer(503, "")
         elif self.headers["X-aws-ec2-metadata-token"] != self.server.token:
             self.server.refused += 1

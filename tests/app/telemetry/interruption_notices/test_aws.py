@@ -22,11 +22,17 @@ def test_nothing_is_told_until_there_is_something(metadata: Metadata) -> None:
     assert not warning.ends
     assert "since 2026-11-28T11:50:00Z" in warning.text
     metadata.interrupt()
-    end, again = notices.look()
+    (end,) = notices.look()
     assert end.ends
     assert end.text == "AWS takes this spot machine at 2026-11-28T12:02:00Z (terminate)"
-    assert again == warning
     assert metadata.refused == 0
+
+
+def test_the_end_is_told_although_the_warning_cannot_be_asked_for(metadata: Metadata) -> None:
+    metadata.failing.add("events/recommendations/rebalance")
+    metadata.interrupt()
+    (end,) = SpotNotices(metadata.address).look()
+    assert end.ends
 
 
 def test_a_token_that_is_over_is_renewed(metadata: Metadata) -> None:
