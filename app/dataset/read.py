@@ -80,7 +80,7 @@ def tileset_hash(tiles: TileSet) -> str:
     with ThreadPoolExecutor(thread_name_prefix="hash") as pool:
         contents = pool.map(lambda index: _content(tiles.tiles[index]), order)
         for index, content in zip(order, contents, strict=True):
-            digest.update(f"\n{tiles.name(index)} {content}".encode())
+            digest.update(f"\n{tiles.name(index)} {content}".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -48,7 +48,8 @@ def write_report(result: SurveyResult, out_dir: Path) -> ReportPaths:
     with atomic_folder(out_dir) as folder:
         for name, text in texts.items():
             # newline="": the line ends are part of the formats and stay as they are on every system.
-            (folder / name).write_text(text, encoding="utf-8", newline="")
+            # errors: the name of a file from a system that wrote Latin-1 must not cost hours of detecting.
+            (folder / name).write_text(text, encoding="utf-8", newline="", errors="replace")
     if no_page is not None:
         paths.html.unlink(missing_ok=True)  # a page of other contacts beside these would mislead
         raise OutputError(

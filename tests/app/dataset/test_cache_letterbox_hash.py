@@ -1,5 +1,6 @@
 """Pixels decoded once, fitted into squares, and the hash of a set."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def test_hash_follows_content_and_not_the_place(tiles: TileSet, tmp_path: Path) 
     (tmp_path / "copy" / "labels" / "a.txt").write_text("0 .5 .5 .2 .2")
     assert cv2.imwrite(str(tmp_path / "copy" / "images" / "c.png"), picture(9))
     assert tileset_hash(read_tiles(tmp_path / "copy")[0]) != before
+
+
+def test_hash_of_a_name_that_is_not_utf8(tiles: TileSet) -> None:
+    before = tileset_hash(tiles)
+    for folder, suffix in (("images", "png"), ("labels", "txt")):
+        (tiles.root / folder / f"b.{suffix}").rename(
+            tiles.root / folder / os.fsdecode(b"M\xfc." + suffix.encode())
+        )
+    assert tileset_hash(read_tiles(tiles.root)[0]) != before
 
 
 def test_hash_of_a_vanished_file(tiles: TileSet) -> None:

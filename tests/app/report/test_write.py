@@ -1,5 +1,6 @@
 """All files of a report or none."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_a_second_report_replaces_the_first_and_leaves_other_files(tmp_path: Pat
     paths = write_report(made_result(contacts=(made_contact(7),)), tmp_path)
     assert "C0007" in paths.csv.read_text()
     assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_a_recording_whose_name_is_not_utf8_costs_no_contacts(tmp_path: Path) -> None:
+    named = os.fsdecode(b"M\xfcnchen.xtf")
+    paths = write_report(made_result(contacts=(made_contact(source=named),)), tmp_path)
+    for path in (paths.csv, paths.geojson, paths.html):
+        assert "M?nchen.xtf" in path.read_text(encoding="utf-8")
+    assert paths.kml.is_file()
 
 
 def test_a_folder_that_is_a_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
