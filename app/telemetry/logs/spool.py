@@ -55,6 +55,8 @@ class Spool:
             segment, offset = int(told["segment"]), int(told["offset"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return first, 0  # sent twice rather than not at all
+        if not self._sizes:  # of a folder that was being removed: it knows of no line that is still to come
+            return first, 0
         return (segment, offset) if segment >= first else (first, 0)
 
     def _path(self, segment: int) -> Path:

@@ -109,6 +109,18 @@ def test_a_damaged_cursor_sends_twice_rather_than_not_at_all(tmp_path: Path, cur
     assert drain(Spool(tmp_path / "q")) == [1]
 
 
+def test_a_folder_that_was_removed_by_half_takes_new_lines(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "q", segment_bytes=1)
+    for number in range(3):
+        spool.append(line(number))
+    assert drain(spool) == [0, 1, 2]
+    for segment in (tmp_path / "q").glob("0*.jsonl"):
+        segment.unlink()
+    later = Spool(tmp_path / "q")
+    later.append(line(3))
+    assert drain(later) == [3]
+
+
 def test_a_full_disk_is_an_error_and_what_was_there_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
