@@ -1,5 +1,6 @@
 """Labelled tiles cut from one's own surveys, where known targets lie."""
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -195,13 +196,14 @@ class _Cutter:
 
 
 def line_names(files: Sequence[Path]) -> list[str]:
-    """The stem of each file; numbered where several have it."""
+    """The stem of each file; numbered where several have it. What is no UTF-8 in it, lists of tiles cannot hold."""
     names: list[str] = []
     for path in files:
-        name, count = path.stem, 1
+        stem = os.fsencode(path.stem).decode(errors="replace")
+        name, count = stem, 1
         while name in names:
             count += 1
-            name = f"{path.stem}-{count}"
+            name = f"{stem}-{count}"
         names.append(name)
     return names
 

@@ -1,6 +1,7 @@
 """Tiles cut from surveys: the box lies on the object, and whatever cannot be placed is said."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,6 +183,13 @@ def test_positions_that_cannot_be_matched(units: PositionUnits | None, message: 
 
 def test_lines_of_one_name_stay_apart() -> None:
     assert line_names([Path("day1/a.xtf"), Path("day2/a.xtf"), Path("b.xtf")]) == ["a", "a-2", "b"]
+
+
+def test_a_line_whose_name_is_not_utf8_has_one_that_lists_can_hold() -> None:
+    files = [Path(os.fsdecode(name)) for name in (b"M\xfc.xtf", b"M\xf6.xtf", "Mü.xtf".encode())]
+    names = line_names(files)
+    assert names == ["M\ufffd", "M\ufffd-2", "Mü"]
+    assert "".join(names).encode()
 
 
 def geojson(path: Path, *features: object) -> Path:
