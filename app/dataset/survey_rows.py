@@ -11,16 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DatasetError, SonarFileError
+from app.sonar.blocks import of_one_range, without_short_blocks
 from app.sonar.coordinates import ping_spacing_m, to_geographic
 from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import normalise_gain
 from app.sonar.corrections.geometry import slant_to_ground
 from app.sonar.navigation import fill_gaps, repair_navigation
+from app.sonar.range_setting import typical_range_m
 from app.sonar.recording import Recording
 from app.sonar.waterfall import Floats, Side, Waterfall
 
 CHUNK_PINGS = 8192
 """Corrected together; an object on the seam is labelled in both parts."""
+LEAST_PINGS = 512
+"""A shorter part, where the range changes or the recording ends, is joined to its neighbour of the same range."""
 FINEST_PIXEL_M, COARSEST_PIXEL_M = 0.08, 0.25
 """Those of detection: a model must be trained on what it will be shown."""
 
@@ -45,7 +49,7 @@ class SurveyRows:
 def survey_rows(
     recording: Recording, *, crs: str | None = None, pixel_m: float | None = None
 ) -> Iterator[SurveyRows]:
-    """Corrected rows, a chunk of the recording at a time.
+    """Corrected rows, a chunk of the recording at a time; where the range setting changes a new one begins.
 
     Args:
         crs: grid of a recording whose positions are projected.
@@ -55,22 +59,36 @@ def survey_rows(
         DatasetError: the recording has no positions or headings, or in a grid that nobody named.
         SonarFileError: it does not say its range.
     """
+    spacing_m: float | None = None
+    placed = _placed(recording, crs)
+    for chunk in without_short_blocks(of_one_range(placed), least_pings=LEAST_PINGS):
+        # In a few pings after a change of range no position may have changed yet: the speed is as before.
+        spacing_m = ping_spacing_m(chunk.navigation, crs) or spacing_m
+        yield _rows(chunk, crs, pixel_m, spacing_m)
+
+
+def _placed(recording: Recording, crs: str | None) -> Iterator[Waterfall]:
+    """Chunks whose navigation has no gaps: what a part of one range lacks, the pings around it tell."""
     for waterfall in recording.blocks(pings=CHUNK_PINGS):
         navigation, _ = repair_navigation(waterfall.navigation)
-        yield _rows(replace(waterfall, navigation=navigation), crs, pixel_m)
+        if to_geographic(navigation.x, navigation.y, navigation.units, crs) is None:
+            advice = (
+                "give --crs, such as EPSG:32619" if navigation.units else "tiles cannot be cut by position"
+            )
+            raise DatasetError(f"{waterfall.source} has no positions in degrees; {advice}")
+        yield replace(waterfall, navigation=navigation)
 
 
-def _rows(waterfall: Waterfall, crs: str | None, pixel_m: float | None) -> SurveyRows:
+def _rows(
+    waterfall: Waterfall, crs: str | None, pixel_m: float | None, spacing_m: float | None
+) -> SurveyRows:
     navigation, source = waterfall.navigation, waterfall.source
     degrees = to_geographic(navigation.x, navigation.y, navigation.units, crs)
-    if degrees is None:
-        advice = "give --crs, such as EPSG:32619" if navigation.units else "tiles cannot be cut by position"
-        raise DatasetError(f"{source} has no positions in degrees; {advice}")
-    spacing_m = ping_spacing_m(navigation, crs)
+    assert degrees is not None
     if navigation.heading_deg is None or spacing_m is None:
         raise DatasetError(f"{source} does not move: no heading and no distance between pings can be told")
-    range_m = float(np.nanmedian(waterfall.slant_range_m)) if waterfall.pings else float("nan")
-    if not range_m > 0:
+    range_m = typical_range_m(waterfall.slant_range_m)
+    if range_m is None:
         raise SonarFileError(f"{source} does not say its range; give --range-m")
     samples = max(raw.shape[1] for raw in (waterfall.port_PS, waterfall.starboard_PS) if raw is not None)
     if pixel_m is None:

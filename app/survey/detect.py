@@ -9,9 +9,9 @@ from pathlib import Path
 from app.detector.detections import Runtime
 from app.device.freed_memory import keep_freed_memory
 from app.errors import SonarFileError
+from app.sonar.blocks import of_one_range, without_short_blocks
 from app.sonar.recording import Recording, open_recording
 from app.survey.ahead import ahead
-from app.survey.blocks import of_one_range, without_short_blocks
 from app.survey.contact import Contact
 from app.survey.correct import CorrectedBlock, Corrector
 from app.survey.file_log import FileLog

@@ -3,16 +3,13 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from app.errors import SonarFileError
-from app.sonar.waterfall import Floats, Waterfall
+from app.sonar.range_setting import is_same_range, typical_range_m
+from app.sonar.waterfall import Waterfall
 from app.survey.options import SurveyOptions
 
 SAME_SHAPE = 0.15
 """Rows are left as they are while a pixel is square to this share: resampling costs time and sharpness."""
-SAME_RANGE = 0.02
-"""A range setting changed by more than this starts a new grid."""
 SAME_SPACING = 1.5
 """So many times the distance between pings, or so many times less, starts a new grid: the speed of a survey varies
 less, and a picture out of shape by more hides small objects from the network."""
@@ -92,20 +89,9 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
     )
 
 
-def typical_range_m(slant_range_m: Floats) -> float | None:
-    """Median of the ranges that are known; None where none is."""
-    known = slant_range_m[np.isfinite(slant_range_m) & (slant_range_m > 0)]
-    return float(np.median(known)) if known.size else None
-
-
 def is_same_spacing(first_m: float, second_m: float) -> bool:
     """Whether a grid made for one distance between pings does for the other."""
     return first_m / SAME_SPACING <= second_m <= first_m * SAME_SPACING
-
-
-def is_same_range(first_m: float, second_m: float) -> bool:
-    """Whether two ranges are one setting."""
-    return abs(second_m - first_m) <= SAME_RANGE * first_m
 
 
 def _samples(waterfall: Waterfall) -> int:

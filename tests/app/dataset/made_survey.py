@@ -1,7 +1,7 @@
 """A made survey line with one bright object and its shadow at a known place."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class MadeLine:
     ground_m: float = 25.0
     target_ping: int = 600
     course_deg: float = 40.0
+    range_m: float = RANGE_M
     units: PositionUnits | None = PositionUnits.DEGREES
     source: str = "made"
     channel_pairs: tuple[ChannelPair, ...] = (ChannelPair(port=0, starboard=1, frequency_khz=400),)
@@ -62,14 +63,14 @@ class MadeLine:
                 first_ping=first,
                 port_PS=whole[Side.PORT][part],
                 starboard_PS=whole[Side.STARBOARD][part],
-                slant_range_m=np.full(count, RANGE_M),
+                slant_range_m=np.full(count, self.range_m),
                 navigation=navigation,
             )
 
     def _side(self, side: Side) -> np.ndarray:
         rng = np.random.default_rng([list(Side).index(side), self.target_ping])
         image = rng.uniform(30, 70, (PINGS, SAMPLES))
-        slant = (np.arange(SAMPLES) + 0.5) * RANGE_M / SAMPLES
+        slant = (np.arange(SAMPLES) + 0.5) * self.range_m / SAMPLES
         ground = np.sqrt(np.maximum(slant**2 - ALTITUDE_M**2, 0))
         image[:, slant < ALTITUDE_M] *= 0.05
         if side is self.side:
@@ -80,3 +81,26 @@ class MadeLine:
             image[rows, (ground >= near) & (ground <= far)] = 250
             image[rows, (ground > far) & (ground <= far + shadow)] *= 0.05
         return np.clip(image, 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeSwitched(MadeLine):
+    """Recorded at `range_m` up to ping `switch_ping`, and from there on at twice that, with as many samples."""
+
+    switch_ping: int = 700
+
+    def blocks(self, *, pings: int = 2048, pair: int | None = None) -> Iterator[Waterfall]:
+        near = MadeLine.blocks(self, pings=pings)
+        far = MadeLine.blocks(replace(self, range_m=2 * self.range_m), pings=pings)
+        for before, after in zip(near, far, strict=True):
+            count = min(max(0, self.switch_ping - before.first_ping), before.pings)
+            assert before.port_PS is not None
+            assert after.port_PS is not None
+            assert before.starboard_PS is not None
+            assert after.starboard_PS is not None
+            yield replace(
+                before,
+                port_PS=np.concatenate([before.port_PS[:count], after.port_PS[count:]]),
+                starboard_PS=np.concatenate([before.starboard_PS[:count], after.starboard_PS[count:]]),
+                slant_range_m=np.concatenate([before.slant_range_m[:count], after.slant_range_m[count:]]),
+            )

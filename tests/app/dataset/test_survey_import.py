@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from app.errors import DatasetError, OutputError, SonarFileError
 from app.sonar.recording import open_recording
 from app.sonar.simulator.survey import SurveyPlan, simulate_survey
 from app.sonar.simulator.truth import Truth
-from app.sonar.waterfall import PositionUnits, Side
-from tests.app.dataset.made_survey import HEIGHT_M, LENGTH_M, PINGS, MadeLine
+from app.sonar.waterfall import PositionUnits, Side, Waterfall
+from tests.app.dataset.made_survey import HEIGHT_M, LENGTH_M, PINGS, SPACING_M, MadeLine, RangeSwitched
 from tests.app.training.made_run import write_squares
 
 
@@ -90,6 +91,47 @@ def test_boxes_agree_with_the_simulator(tmp_path: Path) -> None:
             overlaps += [_overlap(box, _in_rows(one, plan, rows)) for box in boxes]
     assert seen >= 0.9 * len(survey.truth) > 5
     assert np.median(overlaps) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("switch_ping", "target_ping", "ground_m"),
+    [(700, 900, 75.0), (700, 900, 30.0), (500, 300, 30.0), (1100, 1150, 75.0)],
+    ids=["beyond the first range", "after the change", "before the change", "in the last pings"],
+)
+def test_rows_have_the_range_that_their_pings_have(
+    switch_ping: int, target_ping: int, ground_m: float, tmp_path: Path
+) -> None:
+    line = RangeSwitched(switch_ping=switch_ping, target_ping=target_ping, ground_m=ground_m)
+    parts = list(survey_rows(line))
+    pings = [len(rows) * rows.pixel_m / SPACING_M for rows in parts]
+    assert pings == pytest.approx([switch_ping, PINGS - switch_ping], abs=1)
+    near, far = parts
+    # As fine as each range allows: of detection's pixels, those that as many samples and this speed give.
+    assert (near.pixel_m, far.pixel_m) == pytest.approx((SPACING_M, 100 / 512), rel=1e-3)
+    assert [rows.images[line.side].shape[1] * rows.pixel_m for rows in parts] == pytest.approx(
+        [50, 100], abs=0.2
+    )
+    (target,) = read_targets(targets_file(tmp_path, [line]))
+    rows = near if target_ping < switch_ping else far
+    (box,) = target_boxes(rows, target)
+    bright = np.argwhere(rows.images[line.side] > 240)
+    assert np.percentile(bright[:, 0], [2, 98]) == pytest.approx([box.top, box.bottom], abs=4)
+    assert bright[:, 1].min() == pytest.approx(box.left, abs=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LosesPosition(MadeLine):
+    """So that the last of two chunks, which is short, has no positions."""
+
+    def blocks(self, *, pings: int = 2048, pair: int | None = None) -> Iterator[Waterfall]:
+        first, last = MadeLine.blocks(self, pings=PINGS - 100)
+        yield first
+        yield replace(last, navigation=replace(last.navigation, x=None, y=None, units=None))
+
+
+def test_a_short_end_without_positions_is_not_hidden_by_joining_it() -> None:
+    with pytest.raises(DatasetError, match="has no positions in degrees"):
+        list(survey_rows(_LosesPosition()))
 
 
 def _in_rows(truth: Truth, plan: SurveyPlan, rows: SurveyRows) -> tuple[float, float, float, float]:

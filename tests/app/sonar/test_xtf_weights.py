@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.sonar.blocks import without_short_blocks
 from app.sonar.recording import open_recording, read_waterfall
 from app.sonar.waterfall import Side
-from app.survey.blocks import without_short_blocks
 from app.survey.correct import Corrector
 from app.survey.options import SurveyOptions
 from tests.app.sonar.xtf_bytes import PORT, STARBOARD, MadeChannel, file_header, ping, seabed

@@ -13,6 +13,7 @@ from app.errors import SonarFileError
 from app.report.html import html_text
 from app.report.survey_map import survey_maps
 from app.report.write import write_report
+from app.sonar.blocks import join_waterfalls
 from app.sonar.recording import Defect
 from app.sonar.waterfall import PositionUnits, Side, Waterfall
 from app.survey import detect
@@ -55,6 +56,18 @@ class _JumpsAway(MadeLine):
         assert waterfall.navigation.x is not None
         x = np.where(away, 9.9e9, waterfall.navigation.x)
         return replace(waterfall, navigation=replace(waterfall.navigation, x=x))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RangeSwitched(MadeLine):
+    """Recorded at 50 m, for most of the line; from ping 850 on at 100 m with as many samples."""
+
+    def waterfall(self, first: int, last: int) -> Waterfall:
+        """See `MadeLine.waterfall`."""
+        if last <= 850 or first >= 850:
+            line = MadeLine(blocks_on_bottom=self.blocks_on_bottom, range_m=50.0 if last <= 850 else 100.0)
+            return line.waterfall(first, last)
+        return join_waterfalls(self.waterfall(first, 850), self.waterfall(850, last))
 
 
 def test_contacts_are_placed_to_the_metre_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +234,19 @@ def test_a_range_setting_changed_on_the_way_starts_a_new_grid(monkeypatch: pytes
         if abs(block.along_m - 75) > 3:
             distances = [WGS84.inv(*LINE.place(block), c.longitude, c.latitude)[2] for c in contacts]
             assert min(distances) < 0.6
+
+
+def test_what_lies_beyond_the_first_range_is_found() -> None:
+    far = tuple(
+        Block(side=Side.STARBOARD, along_m=along_m, ground_m=ground_m, width_m=2.0, length_m=3.0)
+        for along_m, ground_m in ((90, 60), (105, 70), (120, 80), (135, 90))
+    )
+    line = _RangeSwitched(blocks_on_bottom=far, pings=1500)
+    result = detect.detect_survey([line], BlobRuntime(threshold=190, least_px=20))
+    for block in far:
+        off_m = [WGS84.inv(*line.place(block), c.longitude, c.latitude)[2] for c in result.contacts]
+        assert min(off_m) < 0.5
+    assert len(result.contacts) == len(far)
 
 
 def test_contacts_across_the_180th_meridian_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from app.errors import SettingsError, SonarFileError
+from app.sonar.blocks import join_waterfalls, without_short_blocks
 from app.sonar.waterfall import Navigation, PositionUnits, Side
 from app.survey.ahead import ahead
-from app.survey.blocks import join_waterfalls, without_short_blocks
 from app.survey.grid import choose_grid
 from app.survey.options import SurveyOptions
 from app.survey.pings import PingTable

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from app.sonar.range_setting import SAME_RANGE, is_same_range, typical_range_m
 from app.sonar.waterfall import Floats, Navigation, Waterfall
-from app.survey.grid import SAME_RANGE, is_same_range, typical_range_m
 
 STEADY_PINGS = 31
 """Window of the running median that tells a new range setting from damaged values: half of it must agree."""
@@ -18,7 +18,7 @@ STEADY_PINGS = 31
 def of_one_range(blocks: Iterator[Waterfall]) -> Iterator[Waterfall]:
     """The same pings; a block in which the range setting changes is cut there.
 
-    The grid is as wide as the usual range of a block: what lies beyond would be lost.
+    The corrected picture is as wide as the usual range of a block: what lies beyond would be lost.
     """
     for block in blocks:
         steps = _range_steps(block.slant_range_m)

@@ -1,15 +1,13 @@
 """Blocks cut where the range setting changes, and short ones joined to what was recorded with the same one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from app.sonar.blocks import of_one_range, without_short_blocks
 from app.sonar.waterfall import Floats, Side, Waterfall
-from app.survey.blocks import join_waterfalls, of_one_range, without_short_blocks
-from app.survey.detect import detect_survey
-from tests.app.survey.made_line import WGS84, Block, MadeLine
-from tests.app.survey.runtimes import BlobRuntime
+from tests.app.survey.made_line import MadeLine
 
 LINE = MadeLine(pings=400, samples=500)
 
@@ -73,28 +71,3 @@ def test_short_blocks_are_joined_to_those_of_the_same_range() -> None:
     joined = list(without_short_blocks(iter(blocks), least_pings=25))
     assert extents(joined) == [(0, 90), (90, 110), (200, 3)]
     assert [set(block.slant_range_m.tolist()) for block in joined] == [{50.0}, {100.0}, {50.0}]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RangeSwitched(MadeLine):
-    """Recorded at 50 m, for most of the line; from ping 850 on at 100 m with as many samples."""
-
-    def waterfall(self, first: int, last: int) -> Waterfall:
-        """See `MadeLine.waterfall`."""
-        if last <= 850 or first >= 850:
-            line = MadeLine(blocks_on_bottom=self.blocks_on_bottom, range_m=50.0 if last <= 850 else 100.0)
-            return line.waterfall(first, last)
-        return join_waterfalls(self.waterfall(first, 850), self.waterfall(850, last))
-
-
-def test_what_lies_beyond_the_first_range_is_found() -> None:
-    far = tuple(
-        Block(side=Side.STARBOARD, along_m=along_m, ground_m=ground_m, width_m=2.0, length_m=3.0)
-        for along_m, ground_m in ((90, 60), (105, 70), (120, 80), (135, 90))
-    )
-    line = RangeSwitched(blocks_on_bottom=far, pings=1500)
-    result = detect_survey([line], BlobRuntime(threshold=190, least_px=20))
-    for block in far:
-        off_m = [WGS84.inv(*line.place(block), c.longitude, c.latitude)[2] for c in result.contacts]
-        assert min(off_m) < 0.5
-    assert len(result.contacts) == len(far)
