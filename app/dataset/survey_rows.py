@@ -16,7 +16,7 @@ from app.sonar.coordinates import ping_spacing_m, to_geographic
 from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import normalise_gain
 from app.sonar.corrections.geometry import slant_to_ground
-from app.sonar.navigation import fill_gaps, repair_navigation
+from app.sonar.navigation import fill_gaps, repair_navigation, unwrapped_deg, wrapped_deg
 from app.sonar.range_setting import typical_range_m
 from app.sonar.recording import Recording
 from app.sonar.waterfall import Floats, Side, Waterfall
@@ -113,7 +113,7 @@ def _rows(
     return SurveyRows(
         images=images,
         pixel_m=pixel_m,
-        longitude_R=_at_rows(np.asarray(degrees[0]), count),
+        longitude_R=wrapped_deg(_at_rows(unwrapped_deg(np.asarray(degrees[0])), count)),
         latitude_R=_at_rows(np.asarray(degrees[1]), count),
         heading_deg_R=np.degrees(_at_rows(heading_rad, count)) % 360,
         altitude_m_R=altitude_R,

@@ -20,6 +20,7 @@ from app.sonar.recording import open_recording
 from app.sonar.simulator.survey import SurveyPlan, simulate_survey
 from app.sonar.simulator.truth import Truth
 from app.sonar.waterfall import PositionUnits, Side, Waterfall
+from tests.app.dataset import made_survey
 from tests.app.dataset.made_survey import HEIGHT_M, LENGTH_M, PINGS, SPACING_M, MadeLine, RangeSwitched
 from tests.app.training.made_run import write_squares
 
@@ -117,6 +118,21 @@ def test_rows_have_the_range_that_their_pings_have(
     bright = np.argwhere(rows.images[line.side] > 240)
     assert np.percentile(bright[:, 0], [2, 98]) == pytest.approx([box.top, box.bottom], abs=4)
     assert bright[:, 1].min() == pytest.approx(box.left, abs=3)
+
+
+def test_rows_lie_on_the_track_across_the_180th_meridian(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(made_survey, "START", (179.99915, 45.0))
+    # Rows lie between pings: halfway from 179.999999 to -179.999999 is 180, not 0.
+    line = replace(MadeLine(course_deg=80.0), target_ping=456)
+    (rows,) = survey_rows(line, pixel_m=0.1)
+    from_meridian_deg = (rows.longitude_R + 360) % 360 - 180
+    assert (np.diff(from_meridian_deg) > 0).all()
+    assert from_meridian_deg[0] < 0 < from_meridian_deg[-1]
+    assert np.abs(from_meridian_deg).max() < 0.0015
+    assert np.abs(rows.longitude_R).max() <= 180
+    assert len(target_boxes(rows, read_targets(targets_file(tmp_path, [line]))[0])) == 1
 
 
 @dataclass(frozen=True, kw_only=True)
