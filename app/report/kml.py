@@ -1,6 +1,8 @@
 """Contacts and survey lines as KML 2.2, as Google Earth and QGIS read it. Source: OGC 07-147r2."""
 
+import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from app.report.properties import contact_properties, position_deg
@@ -87,9 +89,28 @@ def _line(folder: ET.Element, file: FileReport) -> None:
     mark = _add(folder, "Placemark")
     _add(mark, "name", file.source)
     _add(mark, "styleUrl", "#track")
-    line = _add(mark, "LineString")
-    _add(line, "tessellate", "1")
-    _add(line, "coordinates", " ".join(f"{x:.7f},{y:.7f}" for x, y in zip(track.x, track.y, strict=True)))
+    parts = _cut_at_180(list(zip(track.x.tolist(), track.y.tolist(), strict=True)))
+    parent = mark if len(parts) == 1 else _add(mark, "MultiGeometry")
+    for part in parts:
+        line = _add(parent, "LineString")
+        _add(line, "tessellate", "1")
+        _add(line, "coordinates", " ".join(f"{x:.7f},{y:.7f}" for x, y in part))
+
+
+def _cut_at_180(points: list[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Lines that end at the 180th meridian, where longitudes jump: a line from 179.99 to -179.99 is drawn around
+    the earth by programs that take longitudes for plain numbers.
+    """
+    parts = [points[:1]]
+    for (x, y), (next_x, next_y) in pairwise(points):
+        if abs(next_x - x) > 180:
+            edge = math.copysign(180.0, x)
+            way = next_x + 2 * edge - x
+            crossing_y = y + (next_y - y) * ((edge - x) / way if way else 0.0)
+            parts[-1].append((edge, crossing_y))
+            parts.append([(-edge, crossing_y)])
+        parts[-1].append((next_x, next_y))
+    return parts
 
 
 def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:

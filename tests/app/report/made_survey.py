@@ -76,6 +76,20 @@ def made_file(source: str = "line-1.xtf", **changes: object) -> FileReport:
     return FileReport(**(values | changes))  # type: ignore[arg-type]
 
 
+def made_track(x: NDArray[np.float64], y: NDArray[np.float64]) -> Track:
+    """A track in degrees, heading east, that saw 40 m to each side."""
+    return Track(
+        ping=np.arange(float(len(x))),
+        x=x,
+        y=y,
+        units=PositionUnits.DEGREES,
+        heading_deg=np.full(len(x), 90.0),
+        port_m=40.0,
+        starboard_m=40.0,
+        length_m=200.0,
+    )
+
+
 def made_result(
     contacts: tuple[Contact, ...] | None = None, files: tuple[FileReport, ...] | None = None
 ) -> SurveyResult:

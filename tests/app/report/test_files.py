@@ -5,11 +5,13 @@ import io
 import json
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
 from app.report.csv_file import COLUMNS, csv_text
 from app.report.geojson import geojson_text
 from app.report.kml import NAMESPACE, kml_text
 from app.report.properties import contact_properties, utc_text
-from tests.app.report.made_survey import made_contact, made_file, made_result
+from tests.app.report.made_survey import made_contact, made_file, made_result, made_track
 
 UNPLACED = {"longitude": None, "latitude": None, "grid_x_m": 571_010.123, "grid_y_m": 5_181_450.5}
 
@@ -73,6 +75,23 @@ def test_kml_places_contacts_and_lines() -> None:
     description = root.find(f"{tag}Document/{tag}description")
     assert description is not None
     assert "1 of them have no longitude" in str(description.text)
+
+
+def test_kml_cuts_a_line_at_the_180th_meridian() -> None:
+    """Else programs that draw longitudes as they are draw it around the earth."""
+    there_and_back = np.array([179.98, 179.99, -179.99, -179.98, 179.97])
+    track = made_track(there_and_back, np.array([10.0, 10.1, 10.3, 10.5, 11.0]))
+    root = ET.fromstring(kml_text(made_result(contacts=(), files=(made_file(track=track),))))
+    lines = root.findall(f".//{{{NAMESPACE}}}MultiGeometry/{{{NAMESPACE}}}LineString")
+    parts = [str(line.findtext(f"{{{NAMESPACE}}}coordinates")).split() for line in lines]
+    assert parts == [
+        ["179.9800000,10.0000000", "179.9900000,10.1000000", "180.0000000,10.2000000"],
+        [
+            *("-180.0000000,10.2000000", "-179.9900000,10.3000000", "-179.9800000,10.5000000"),
+            "-180.0000000,10.7000000",
+        ],
+        ["180.0000000,10.7000000", "179.9700000,11.0000000"],
+    ]
 
 
 def test_kml_puts_the_parts_of_a_placemark_in_the_order_of_its_schema() -> None:
