@@ -10,7 +10,7 @@ from app.report.projection import Projection, degrees_text, nice_step, projectio
 from app.report.survey_map import HEIGHTS_PX, WIDTH_PX, survey_maps
 from app.sonar.waterfall import PositionUnits
 from app.survey.result import Track
-from tests.app.report.made_survey import made_contact, made_file, made_result
+from tests.app.report.made_survey import made_contact, made_file, made_result, made_track
 
 
 @pytest.mark.parametrize("latitude", [0.0, 48.4, -77.0])
@@ -32,6 +32,28 @@ def test_neighbours_across_the_date_line_lie_side_by_side() -> None:
     projection = projection_around([179.99, -179.99], [0.0, 0.0], PositionUnits.DEGREES)
     right, _ = projection.metres(np.array([179.99, -179.99]), np.zeros(2))
     assert right[1] - right[0] == pytest.approx(0.02 * 111_319.5, rel=1e-3)
+
+
+def test_a_survey_across_the_date_line_is_one_drawing_of_its_own_size() -> None:
+    north = np.linspace(60.0, 60.0005, 40)
+    files = (
+        made_file("both.xtf", track=made_track((np.linspace(179.998, 180.002, 40) + 180) % 360 - 180, north)),
+        made_file("east.xtf", track=made_track(np.linspace(-179.9995, -179.998, 40), north + 0.0005)),
+        made_file("west.xtf", track=made_track(np.linspace(179.998, 179.9995, 40), north + 0.001)),
+    )
+    contacts = (
+        made_contact(1, source="both.xtf", longitude=179.999, latitude=60.0002),
+        made_contact(2, source="both.xtf", longitude=-179.999, latitude=60.0002),
+    )
+    (area,) = survey_maps(made_result(contacts=contacts, files=files))
+    west, east = area.marks
+    drawn_m = (east.x - west.x) / area.scale_px * area.scale_m
+    assert drawn_m == pytest.approx(Geod(ellps="WGS84").inv(179.999, 60.0, -179.999, 60.0)[2], rel=0.01)
+    for line in area.lines:
+        xs = [float(point.split(",")[0]) for point in line.points.split()]
+        assert 0 < xs[0] < xs[-1] < WIDTH_PX
+        assert xs == sorted(xs)
+    assert {tick.text[-1] for tick in area.ticks_x} == {"E", "W"}
 
 
 @pytest.mark.parametrize(("extent", "steps", "step"), [(480.0, 5, 100.0), (23.0, 5, 5.0), (0.9, 4, 0.2)])
