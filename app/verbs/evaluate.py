@@ -64,8 +64,9 @@ def evaluate(
     from app.telemetry.progress import Bar
     from app.verbs.chosen_runtime import chosen_runtime
     from app.verbs.console import say
-    from app.verbs.false_alarms import Look, require_use
+    from app.verbs.false_alarms import Look
     from app.verbs.false_alarms import keep as keep_beside
+    from app.verbs.idle_options import require_search_use, require_tiles_use
     from app.verbs.score_table import score_lines
     from app.verbs.size_choice import require_size
     from app.verbs.stored_split import chosen_part
@@ -73,7 +74,8 @@ def evaluate(
     settings = load_settings(overrides={"device": device, "fallback": fallback}).settings
     if data is None and false_alarms_per_km2 is None:
         raise SettingsError("evaluate needs tiles or a rate: give --data FOLDER, or --false-alarms-per-km2 N")
-    require_use(
+    require_tiles_use(data, split=split, threshold=threshold, size_px=size_px, skip_bad=skip_bad)
+    require_search_use(
         false_alarms_per_km2,
         keep=keep,
         recordings=recordings,

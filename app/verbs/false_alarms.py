@@ -1,13 +1,12 @@
 """What `evaluate --false-alarms-per-km2` looks at, and where what it finds is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.detector.detections import Runtime
 from app.detector.runtimes import model_path
 from app.device.cores import usable_cores
-from app.errors import SettingsError
 from app.evaluation.false_alarms import EmptyGround, FalseAlarmPoint, poisson_upper
 from app.survey.empty_ground import read_stretches, recorded_ground, simulated_ground
 from app.survey.known_alarms import keep_alarms, threshold_for
@@ -46,46 +45,6 @@ class Look:
         if files:
             found.append(recorded_ground(files, network, options, stretches=stretches, progress=progress))
         return found
-
-
-def require_use(
-    wanted_per_km2: float | None,
-    *,
-    keep: bool,
-    recordings: Sequence[Path] | None,
-    stretches: Path | None,
-    crs: str | None,
-    empty_km2: float | None,
-) -> None:
-    """Refuse options of a search for false alarms that would change nothing.
-
-    Raises:
-        SettingsError: they are given without a rate, without the recordings they tell of, or leave no seabed.
-    """
-    of_recordings = {"--stretches": stretches is not None, "--crs": crs is not None}
-    of_search = {
-        "--keep": keep,
-        "--recordings": bool(recordings),
-        **of_recordings,
-        "--empty-km2": empty_km2 is not None,
-    }
-    if wanted_per_km2 is None and any(of_search.values()):
-        raise SettingsError(
-            f"{_given(of_search)} can do nothing without a rate of false alarms; add --false-alarms-per-km2 N, "
-            "or leave that out"
-        )
-    if not recordings and any(of_recordings.values()):
-        raise SettingsError(
-            f"{_given(of_recordings)} can do nothing without recordings; add --recordings PATH, or leave that out"
-        )
-    if not recordings and empty_km2 == 0:
-        raise SettingsError(
-            "--empty-km2 0 without recordings leaves no seabed to look at; add --recordings PATH, or give more km2"
-        )
-
-
-def _given(options: Mapping[str, bool]) -> str:
-    return ", ".join(name for name, given in options.items() if given)
 
 
 def keep(model: str, grounds: Sequence[EmptyGround]) -> Path:

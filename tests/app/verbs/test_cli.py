@@ -105,6 +105,18 @@ def test_public_names_are_importable_and_lazy() -> None:
             "--empty-km2 0 without recordings leaves no seabed to look at; add --recordings",
             ExitCode.USAGE,
         ),
+        *(
+            (
+                ("evaluate", "--false-alarms-per-km2", "10", "--recordings", "nowhere.xtf", *given),
+                f"{told} can do nothing without labelled tiles; add --data FOLDER, or leave that out",
+                ExitCode.USAGE,
+            )
+            for given, told in (
+                (("--split", "val"), "--split"),
+                (("--threshold", "0"), "--threshold"),
+                (("--size-px", "320", "--skip-bad"), "--size-px, --skip-bad"),
+            )
+        ),
         (
             ("evaluate", "--data", "nowhere", "--size-px", "300"),
             "--size-px 300 must be a multiple of 32; try 288 or 320",
