@@ -25,7 +25,9 @@ class Limits:
     """Ceilings of one run; None means no ceiling."""
 
     max_hours: float | None = None
-    """On this machine, from the start of the program."""
+    """On this machine, from the start of the program; of several processes, from the first start of any."""
+    hours_before: float = 0.0
+    """Of `max_hours`, what processes used up that a restart has replaced."""
     max_usd: float | None = None
     """For the run, machines before this one included."""
     spent_usd: float = 0.0
@@ -77,7 +79,7 @@ class Limits:
         ahead = seconds_here + reserve_s
         if self.max_usd is not None and self.spent(ahead) >= self.max_usd:
             return ExitCode.BUDGET
-        if self.max_hours is not None and ahead >= self.max_hours * 3600:
+        if self.max_hours is not None and ahead >= (self.max_hours - self.hours_before) * 3600:
             return ExitCode.DEADLINE
         return None
 

@@ -33,8 +33,6 @@ from app.training.run_folder import RunFolder
 from app.training.run_log import RunLog
 from app.training.team import LostProcessError, Team
 
-SECOND_H = 1 / 3600
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainRequest:
@@ -110,15 +108,15 @@ def run_training(
         sealed: where the run is mirrored sealed, instead of the settings' address; see `sealed.run_sealed`.
         team: the processes that train together, each of which calls this; this one alone if None.
     """
-    started_s = request.started_s if request.started_s is not None else time.monotonic()
     team = team or Team()
+    started_s, before_s = team.clock(time.monotonic() if request.started_s is None else request.started_s)
     progress = (progress or Bar("images")) if team.first else Silent()
     request = replace(request, resume=request.resume or team.restarts > 0)
+    limits = _limits(settings, team, hours_before=before_s / 3600)
     if not team.first:
-        return _follow(settings, request, config, team, started_s)
+        return _follow(settings, request, config, limits, team, started_s)
     run = RunFolder(request.run, mirror=sealed or settings.cloud.run_url)
     progress = log = RunLog(settings, run, progress)
-    limits = _limits(settings, team)
     notifier = Notifier(settings.cloud.notify_url, note=progress.note)
     try:
         if team.from_first(request.resume and _is_finished(run), "looks into the run folder"):
@@ -205,7 +203,12 @@ def _run_job(job: TrainJob, progress: Progress) -> TrainResult:
 
 
 def _follow(
-    settings: Settings, request: TrainRequest, config: TrainConfig | None, team: Team, started_s: float
+    settings: Settings,
+    request: TrainRequest,
+    config: TrainConfig | None,
+    limits: Limits,
+    team: Team,
+    started_s: float,
 ) -> TrainResult:
     """What every process but the first does: the same steps, and nothing else."""
     folder = RunFolder(request.run)
@@ -221,7 +224,7 @@ def _follow(
         data=Path(settings.data or "."),
         run=request.run,
         plan=plan,
-        limits=_limits(settings, team),
+        limits=limits,
         skip_bad=request.skip_bad,
         team=team,
     )
@@ -333,15 +336,14 @@ def _config(
     return config
 
 
-def _limits(settings: Settings, team: Team) -> Limits:
+def _limits(settings: Settings, team: Team, *, hours_before: float) -> Limits:
     """Of the run on these machines; what they did before a restart counts."""
     cloud = settings.cloud
     price = cloud.price_usd_per_h * team.nodes
-    hours_before = team.seconds_before() / 3600
-    hours = cloud.max_hours
     try:
         return Limits(
-            max_hours=max(hours - hours_before, SECOND_H) if hours and hours_before else hours,
+            max_hours=cloud.max_hours,
+            hours_before=hours_before,
             max_usd=cloud.max_usd,
             spent_usd=cloud.spent_usd + price * hours_before,
             price_usd_per_h=price,

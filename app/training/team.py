@@ -63,9 +63,17 @@ class Team:
         """The first process's value; the others wait until it is `doing` no more."""
         return value
 
-    def seconds_before(self) -> float:
-        """Seconds since these processes were started first, restarts in between; 0 without one."""
-        return 0.0
+    def clock(self, started_s: float) -> tuple[float, float]:
+        """Since when hours and dollars count here, and the seconds that were counted by then.
+
+        Args:
+            started_s: when the program was started that this process belongs to, by the monotonic clock.
+
+        Returns:
+            The same moment and 0; after a restart this moment, and the seconds since the first start: `started_s` may
+            lie before the restart, and what was spent until then is in the run's own figures.
+        """
+        return started_s, 0.0
 
     def network(self, model: nn.Module, device: torch.device) -> nn.Module:  # noqa: ARG002
         """The network as it is trained."""
@@ -171,11 +179,11 @@ class ProcessTeam(Team):
         """Part; for those that end as planned."""
         distributed.destroy_process_group()
 
-    def seconds_before(self) -> float:
-        """See `Team.seconds_before`."""
-        now = time.time()
-        began = float(self._notes.first("began", repr(now)))
-        return max(0.0, now - began) if self.restarts else 0.0
+    def clock(self, started_s: float) -> tuple[float, float]:
+        """See `Team.clock`; the first start is told by the wall clock, which machines share."""
+        now, now_s = time.time(), time.monotonic()
+        began = float(self._notes.first("began", repr(now - (now_s - started_s))))
+        return (now_s, max(0.0, now - began)) if self.restarts else (started_s, 0.0)
 
     def network(self, model: nn.Module, device: torch.device) -> nn.Module:
         """See `Team.network`: gradients are averaged, batch norms count over all processes."""

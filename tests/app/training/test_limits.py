@@ -23,6 +23,14 @@ def test_hours_and_dollars_have_codes_of_their_own() -> None:
     assert Limits(max_hours=2.0).reached(7000, reserve_s=300) is ExitCode.DEADLINE
 
 
+def test_hours_before_a_restart_count_and_the_limit_is_called_what_it_was_set_to() -> None:
+    limits = Limits(max_hours=2.0, hours_before=1.5)
+    assert limits.reached(1799.0) is None
+    assert limits.reached(1800.0) is ExitCode.DEADLINE
+    assert limits.reason(ExitCode.DEADLINE) == "the limit of 2.0 hours is reached"
+    assert Limits(max_hours=1.0, hours_before=1.5).reached(0.0) is ExitCode.DEADLINE
+
+
 def test_dollars_of_earlier_machines_count() -> None:
     assert Limits(price_usd_per_h=2.0, spent_usd=3.0).spent(1800) == pytest.approx(4.0)
 

@@ -1,6 +1,8 @@
 """What outlives a restart, in a store in this process: an earlier attempt's words mislead nobody."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from app.config.launch import Launch
 from app.training.notes import Ended, Notes
+from app.training.team import ProcessTeam
 
 
 @pytest.fixture
@@ -66,6 +69,22 @@ def test_the_first_end_counts(launch: Launch) -> None:
     notes.end(Ended(code=80, reason="time is up"))
     notes.end(Ended(code=1, reason="later", error="RunError"))
     assert Notes(launch).ended() == Ended(code=80, reason="time is up")
+
+
+@pytest.mark.parametrize("own_start", [False, True], ids=["the launcher's start", "each attempt's own start"])
+def test_a_restart_counts_each_second_once(launch: Launch, *, own_start: bool) -> None:
+    """Whether the program that fetched the data hands its start on, or each process has one."""
+    alone = replace(launch, size=1, local_size=1)
+    began_s = time.monotonic() - 40.0
+    first = ProcessTeam(alone, "cpu")
+    assert first.clock(began_s) == (began_s, 0.0)
+    first.close()
+    again = ProcessTeam(replace(alone, restarts=1), "cpu")
+    told_s = time.monotonic()
+    started_s, before_s = again.clock(told_s - 3.0 if own_start else began_s)
+    again.close()
+    assert told_s <= started_s <= time.monotonic()
+    assert before_s == pytest.approx(started_s - began_s, abs=0.5)
 
 
 def test_notes_are_read_by_all_and_overwritten(launch: Launch) -> None:

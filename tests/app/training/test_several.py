@@ -116,7 +116,9 @@ def test_lost_process_is_made_good_from_the_last_checkpoint_and_a_stop_ends_all(
 ) -> None:
     run = tmp_path / "run"
     environment = {**ENVIRONMENT, "SONARSTACK_CHECKPOINT_MINUTES": "0.01"}
-    words = command(data, run, "--nproc", "2", epochs=4000)
+    # A dollar a second; what was spent before the loss is not spent again.
+    words = command(data, run, "--nproc", "2", "--price-usd-per-h", "3600", epochs=4000)
+    started_s = time.monotonic()
     with (
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(words, env=environment, stderr=log) as process,
@@ -138,6 +140,7 @@ def test_lost_process_is_made_good_from_the_last_checkpoint_and_a_stop_ends_all(
     assert code == ExitCode.INTERRUPTED, text
     last = RunFolder(run).read_metrics()[-1]
     assert (last["kind"], last["code"]) == ("end", int(ExitCode.INTERRUPTED))
+    assert last["usd"] < time.monotonic() - started_s
     assert verify_manifest(run) == []
 
 
