@@ -174,7 +174,9 @@ class _Cutter:
             )
             part = rows.images[side][window.top : window.top + tile, window.left : window.left + tile]
             touches = any(_visible(box, window, tile) > 0 for box in boxes)
-            if not touches and (part > 0).mean() >= LEAST_DATA:
+            # Where nobody knows the position a target may lie: that is no background.
+            placed = np.isfinite(rows.longitude_R[window.top : window.top + tile]).all()
+            if not touches and placed and (part > 0).mean() >= LEAST_DATA:
                 wanted -= 1
                 yield window
 

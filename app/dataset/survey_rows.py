@@ -17,6 +17,7 @@ from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import normalise_gain
 from app.sonar.corrections.geometry import slant_to_ground
 from app.sonar.navigation import fill_gaps, repair_navigation, unwrapped_deg, wrapped_deg
+from app.sonar.position_gaps import without_position_gaps
 from app.sonar.range_setting import typical_range_m
 from app.sonar.recording import Recording
 from app.sonar.waterfall import Floats, Side, Waterfall
@@ -37,6 +38,7 @@ class SurveyRows:
     """(R, W) per recorded side, column 0 below the towfish."""
     pixel_m: float
     longitude_R: Floats
+    """NaN, as the latitude, where nobody knows it."""
     latitude_R: Floats
     heading_deg_R: Floats
     altitude_m_R: Floats
@@ -68,8 +70,8 @@ def survey_rows(
 
 
 def _placed(recording: Recording, crs: str | None) -> Iterator[Waterfall]:
-    """Chunks whose navigation has no gaps: what a part of one range lacks, the pings around it tell."""
-    for waterfall in recording.blocks(pings=CHUNK_PINGS):
+    """Chunks whose navigation has no short gaps: what a part of one range lacks, the pings around it tell."""
+    for waterfall in without_position_gaps(recording.blocks(pings=CHUNK_PINGS)):
         navigation, _ = repair_navigation(waterfall.navigation)
         if to_geographic(navigation.x, navigation.y, navigation.units, crs) is None:
             advice = (

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from app.sonar.coordinates import WGS84
 from app.sonar.waterfall import Floats, Navigation, PositionUnits
@@ -15,12 +16,17 @@ OUTLIER_M = 30.0
 TRACK_PINGS = 20
 """Half of the stretch whose ends give the track's direction."""
 METRES_PER_DEGREE = 111_320.0
+LONGEST_GAP_PINGS = 2048
+"""Some minutes: positions missing for longer are not interpolated, the line may have turned meanwhile."""
+HELD_PINGS = 64
+"""So long the nearest position stands where there is one on one side only: some metres of way."""
 
 
 def repair_navigation(navigation: Navigation) -> tuple[Navigation, tuple[str, ...]]:
     """Positions without gaps and jumps, heading wherever the track or the file tells it.
 
-    Gaps are interpolated over pings, and at the ends the nearest position stands. What nobody knows stays None.
+    Gaps up to `LONGEST_GAP_PINGS` are interpolated over pings, and at the ends the nearest position stands for
+    `HELD_PINGS`. What nobody knows stays NaN, or None throughout.
 
     Returns:
         The navigation, and a line for each kind of repair.
@@ -37,9 +43,11 @@ def repair_navigation(navigation: Navigation) -> tuple[Navigation, tuple[str, ..
         x, y = np.where(bad, np.nan, x), np.where(bad, np.nan, y)
         warnings.append(f"{int(bad.sum())} positions far off the track were dropped")
     missing = np.isnan(x) | np.isnan(y)
+    lost = _too_far_from_fixes(~missing)
     if missing.any() and not missing.all():
         x, y = fill_gaps(np.where(missing, np.nan, x)), fill_gaps(np.where(missing, np.nan, y))
-        warnings.append(f"{int(missing.sum())} pings without position were interpolated")
+    if (mended := int((missing & ~lost).sum())) > 0:
+        warnings.append(f"{mended} pings without position were interpolated")
     heading = navigation.heading_deg
     if heading is None or np.isnan(heading).any():
         course = track_bearing_deg(x, y, units)
@@ -47,8 +55,29 @@ def repair_navigation(navigation: Navigation) -> tuple[Navigation, tuple[str, ..
             told = np.full(len(x), np.nan) if heading is None else heading
             warnings.append(f"{int(np.isnan(told).sum())} headings were taken from the track")
             heading = np.where(np.isnan(told), course, told)
+    if lost.any():
+        x, y = np.where(lost, np.nan, x), np.where(lost, np.nan, y)
     x = wrapped_deg(x) if degrees else x
     return replace(navigation, x=x, y=y, heading_deg=heading), tuple(warnings)
+
+
+def fixes_to_trust(x: Floats, y: Floats, units: PositionUnits) -> NDArray[np.bool_]:
+    """Which positions are there and not far off the track."""
+    x = unwrapped_deg(x) if units is PositionUnits.DEGREES else x
+    return np.isfinite(x) & np.isfinite(y) & ~_outliers(x, y, units)
+
+
+def _too_far_from_fixes(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pings whose position the known ones around them do not tell."""
+    if known.all():
+        return ~known
+    index, never = np.arange(len(known)), len(known)
+    before = np.maximum.accumulate(np.where(known, index, -never))
+    after = np.minimum.accumulate(np.where(known, index, 2 * never)[::-1])[::-1]
+    between = (before >= 0) & (after < never)
+    held_pings = np.minimum(index - before, after - index)
+    too_far = np.where(between, after - before - 1 > LONGEST_GAP_PINGS, held_pings > HELD_PINGS)
+    return ~known & (too_far | (not known.any()))
 
 
 def fill_gaps(values: Floats) -> Floats:
@@ -100,7 +129,7 @@ def track_bearing_deg(x: Floats, y: Floats, units: PositionUnits) -> Floats | No
     return np.degrees(np.arctan2(east, north)) % 360
 
 
-def _outliers(x: Floats, y: Floats, units: PositionUnits) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _outliers(x: Floats, y: Floats, units: PositionUnits) -> NDArray[np.bool_]:
     known = np.isfinite(x) & np.isfinite(y)
     bad = np.zeros(len(x), dtype=bool)
     if known.sum() < MEDIAN_WINDOW:

@@ -10,6 +10,7 @@ from app.detector.detections import Runtime
 from app.device.freed_memory import keep_freed_memory
 from app.errors import SonarFileError
 from app.sonar.blocks import of_one_range, without_short_blocks
+from app.sonar.position_gaps import without_position_gaps
 from app.sonar.recording import Recording, open_recording
 from app.survey.ahead import ahead
 from app.survey.contact import Contact
@@ -127,9 +128,11 @@ def _opened(file: Path | Recording, options: SurveyOptions) -> Recording:
 def _corrected(
     recording: Recording, corrector: Corrector, options: SurveyOptions, clock: StageClock
 ) -> Iterator[CorrectedBlock]:
-    blocks = without_short_blocks(
-        of_one_range(recording.blocks(pings=options.block_pings, pair=options.channel_pair)),
-        least_pings=options.block_pings // 4,
+    blocks = without_position_gaps(
+        without_short_blocks(
+            of_one_range(recording.blocks(pings=options.block_pings, pair=options.channel_pair)),
+            least_pings=options.block_pings // 4,
+        )
     )
     while True:
         with clock.stage("read"):

@@ -33,7 +33,7 @@ class FileLog:
         self._preview = PreviewPainter(options.preview_px)
         self._track = TrackKeeper(options.crs)
         self._first: CorrectedBlock | None = None
-        self._pings = 0
+        self._pings = self._pings_without_position = 0
         self._altitudes_m: list[float] = []
         self._altitude_sources: set[str] = set()
         self._spacings_m: list[float] = []
@@ -50,6 +50,9 @@ class FileLog:
         pings = block.pings
         self._first = self._first or block
         self._pings += len(pings.slant_range_m)
+        nav = pings.navigation
+        placed = 0 if nav.x is None or nav.y is None else int((np.isfinite(nav.x) & np.isfinite(nav.y)).sum())
+        self._pings_without_position += len(pings.slant_range_m) - placed
         self._preview.push(block.strip)
         self._track.push(pings, sides=block.strip.images.keys())
         self._altitude_sources.add(block.altitude_source)
@@ -73,7 +76,8 @@ class FileLog:
     def report(self, contacts: list[Contact], recording: Recording | None) -> FileReport:
         """Everything noted."""
         track, area_km2 = self._track.finish()
-        warnings = list(self._warnings) + self._grid_warning() + self._heading_warning()
+        warnings = list(self._warnings) + self._position_warnings()
+        warnings += self._grid_warning() + self._heading_warning()
         if self._warnings_left_out:
             warnings.append(f"and {self._warnings_left_out} more warnings")
         first = self._first
@@ -103,6 +107,22 @@ class FileLog:
     def _spacing_m(self) -> float | None:
         return median_or_none(np.array(self._spacings_m)) or self._options.ping_spacing_m
 
+    def _position_warnings(self) -> list[str]:
+        missing = self._pings_without_position
+        if not missing:
+            return []
+        if missing < self._pings:
+            return [
+                f"{missing:,} of {self._pings:,} pings have no position, nor any before and after them near enough "
+                "to tell it: contacts there are not on the map"
+            ]
+        texts = ["no positions in the file: its contacts are not on the map"]
+        if self._options.ping_spacing_m is None:
+            texts.append(
+                "distance between pings unknown: sizes along track are left out; give --ping-spacing-m"
+            )
+        return texts
+
     def _grid_warning(self) -> list[str]:
         if not self._track.left_the_grid:
             return []
@@ -125,13 +145,7 @@ class FileLog:
 
     def _own_warnings(self, block: CorrectedBlock) -> list[str]:
         nav, texts = block.pings.navigation, []
-        if nav.x is None or nav.units is None:
-            texts.append("no positions in the file: its contacts are not on the map")
-            if self._options.ping_spacing_m is None:
-                texts.append(
-                    "distance between pings unknown: sizes along track are left out; give --ping-spacing-m"
-                )
-        elif nav.units is PositionUnits.METRES and self._options.crs is None:
+        if nav.units is PositionUnits.METRES and self._options.crs is None:
             texts.append(
                 "positions are metres of a grid that the file does not name: contacts have no longitude and "
                 "latitude; add --crs EPSG:..., such as EPSG:32620 for UTM zone 20 north"

@@ -48,13 +48,22 @@ class PingTable:
         nav = self.navigation
         return PingState(
             time_s=self._value(nav.time_s, ping),
-            x=self._smooth_x(ping),
-            y=self._smooth(nav.y, ping),
+            x=self._smooth_x(ping) if self._is_placed(ping) else None,
+            y=self._smooth(nav.y, ping) if self._is_placed(ping) else None,
             units=nav.units,
             heading_deg=self._heading(ping),
             altitude_m=self._value(self.altitude_m, ping) or 0.0,
             slant_range_m=self._value(self.slant_range_m, ping) or 0.0,
         )
+
+    def _is_placed(self, ping: float) -> bool:
+        """Whether a position is known so near that this ping's is too."""
+        nav = self.navigation
+        if nav.x is None or nav.y is None:
+            return False
+        first = max(0, int(ping - self.first_ping) - SMOOTH_PINGS // 2)
+        near = slice(first, first + SMOOTH_PINGS)
+        return bool((np.isfinite(nav.x[near]) & np.isfinite(nav.y[near])).any())
 
     def _value(self, values_P: Floats | None, ping: float) -> float | None:
         if values_P is None:

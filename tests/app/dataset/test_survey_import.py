@@ -188,6 +188,33 @@ def test_tiles_read_back_as_groups_by_line(monkeypatch: pytest.MonkeyPatch, tmp_
         assert (image > 240).any() == (len(tile.labels) > 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _EndsUnplaced(MadeLine):
+    """From ping 600 on without positions."""
+
+    def blocks(self, *, pings: int = 2048, pair: int | None = None) -> Iterator[Waterfall]:
+        for block in MadeLine.blocks(self, pings=pings):
+            nav = block.navigation
+            assert nav.x is not None
+            assert nav.y is not None
+            lost = block.first_ping + np.arange(block.pings) >= 600
+            x, y = np.where(lost, np.nan, nav.x), np.where(lost, np.nan, nav.y)
+            yield replace(block, navigation=replace(nav, x=x, y=y))
+
+
+def test_no_background_is_cut_where_the_position_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A target that lies there cannot be told from the background."""
+    lines = {"a.xtf": MadeLine(), "b.xtf": _EndsUnplaced(target_ping=900, course_deg=200.0)}
+    summary = cut(monkeypatch, tmp_path, lines, backgrounds=60, tile_px=128)
+    assert summary.backgrounds > 60
+    for tile in read_tiles(tmp_path / "out")[0].tiles:
+        image = read_grey(tile.path)
+        assert image is not None
+        assert (image > 240).any() == (len(tile.labels) > 0)
+
+
 def test_the_same_survey_gives_the_same_tiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     contents = []
     for name in ("one", "two"):

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.sonar.navigation import fill_gaps, repair_navigation, track_bearing_deg, wrapped_deg
+from app.sonar.navigation import (
+    HELD_PINGS,
+    LONGEST_GAP_PINGS,
+    fill_gaps,
+    repair_navigation,
+    track_bearing_deg,
+    wrapped_deg,
+)
 from app.sonar.recording import read_waterfall
 from app.sonar.waterfall import Floats, Navigation, PositionUnits
 
@@ -108,6 +115,32 @@ def test_first_ping_of_a_real_file_at_zero_is_mended(real_data: Path) -> None:
     assert np.isfinite(fixed.x).all()
     assert fixed.x[0] == fixed.x[1] == pytest.approx(-68.828, abs=1e-3)
     assert "1 pings without position were interpolated" in warnings
+
+
+def test_far_from_every_position_nobody_knows_where_the_towfish_was() -> None:
+    x, y = straight(PositionUnits.METRES, 60)
+    x[:20] = y[:20] = np.nan
+    x[100:] = y[100:] = np.nan
+    fixed, warnings = repair_navigation(
+        Navigation(time_s=np.arange(float(PINGS)), x=x, y=y, units=PositionUnits.METRES)
+    )
+    assert fixed.x is not None
+    assert (fixed.x[:20] == x[20]).all()
+    assert (fixed.x[100:][:HELD_PINGS] == x[99]).all()
+    assert np.isnan(fixed.x[100 + HELD_PINGS :]).all()
+    assert warnings[0] == f"{20 + HELD_PINGS} pings without position were interpolated"
+    assert fixed.heading_deg is not None
+    np.testing.assert_allclose(fixed.heading_deg, 60, atol=0.3)
+
+
+def test_a_long_gap_is_not_interpolated() -> None:
+    x = np.arange(3 * LONGEST_GAP_PINGS) * 0.1
+    short, long = (np.where((x > 50) & (x < 50.05 + 0.1 * n), np.nan, x) for n in (2048, 2049))
+    for y, filled in ((short, True), (long, False)):
+        nav = Navigation(time_s=x, x=np.where(np.isnan(y), np.nan, 2 * x), y=y, units=PositionUnits.METRES)
+        fixed, _ = repair_navigation(nav)
+        assert fixed.y is not None
+        assert np.isfinite(fixed.y).all() == filled
 
 
 def test_the_180th_meridian_is_no_jump() -> None:

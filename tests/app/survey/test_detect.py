@@ -70,6 +70,25 @@ class _RangeSwitched(MadeLine):
         return join_waterfalls(self.waterfall(first, 850), self.waterfall(850, last))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _LosesPositions(MadeLine):
+    """Some pings have none; blocks of which no ping has any lack the fields."""
+
+    lost: range
+
+    def waterfall(self, first: int, last: int) -> Waterfall:
+        """See `MadeLine.waterfall`."""
+        waterfall = super().waterfall(first, last)
+        nav = waterfall.navigation
+        assert nav.x is not None
+        assert nav.y is not None
+        lost = np.isin(np.arange(first, last), self.lost)
+        if lost.all():
+            return replace(waterfall, navigation=replace(nav, x=None, y=None, units=None, heading_deg=None))
+        x, y = np.where(lost, np.nan, nav.x), np.where(lost, np.nan, nav.y)
+        return replace(waterfall, navigation=replace(nav, x=x, y=y))
+
+
 def test_contacts_are_placed_to_the_metre_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     contacts = detected(monkeypatch, [LINE]).contacts
     assert len(contacts) == len(BLOCKS)
@@ -189,6 +208,28 @@ def test_without_positions_sizes_need_a_ping_spacing(monkeypatch: pytest.MonkeyP
     told = detected(monkeypatch, [line], SurveyOptions(ping_spacing_m=0.1))
     assert len(told.contacts) == len(BLOCKS)
     assert told.contacts[0].along_m == pytest.approx(2.0, abs=0.3)
+
+
+def test_contacts_in_a_gap_of_positions_over_blocks_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = _LosesPositions(blocks_on_bottom=BLOCKS, lost=range(430, 1050))
+    result = detected(monkeypatch, [line], SurveyOptions(block_pings=256))
+    assert len(result.contacts) == len(BLOCKS)
+    for block in BLOCKS:
+        off_m = [WGS84.inv(*line.place(block), c.longitude, c.latitude)[2] for c in result.contacts]
+        assert min(off_m) < 0.5
+    warnings = result.files[0].warnings
+    assert "256 pings without position were interpolated" in warnings
+    assert not any("not on the map" in text for text in warnings)
+
+
+def test_contacts_far_from_every_position_are_not_put_at_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = _LosesPositions(blocks_on_bottom=BLOCKS, lost=range(700, 1500))
+    result = detected(monkeypatch, [line], SurveyOptions(block_pings=512))
+    assert len(result.contacts) == len(BLOCKS)
+    for contact in result.contacts:
+        assert (contact.longitude is None) == (contact.latitude is None) == (contact.ping > 764 + 16)
+    (text,) = (text for text in result.files[0].warnings if "not on the map" in text)
+    assert text.startswith("736 of 1,500 pings have no position, nor any before and after them near enough")
 
 
 def test_one_bad_file_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
