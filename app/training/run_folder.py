@@ -41,7 +41,7 @@ class RunFolder:
         """Hears each line of metrics.jsonl and each checkpoint, once it is written."""
         self.tell: Callable[[str], None] = self.notes.append
         """Is told when the mirror begins to fail, and when it takes the run again."""
-        self._mirror_fails = False
+        self._restored = self._mirror_fails = False
         self._log = MetricsFile(path / LOG)
         self._log_waits: deque[dict[str, Any]] = deque()
         self._settled = True
@@ -75,21 +75,24 @@ class RunFolder:
     def restore(self) -> bool:
         """Bring the run home from its mirror where that is further than this folder; whether it was.
 
+        The mirror is looked at once: a run has one writer, and what lies there later this process has put there.
+
         Raises:
             OutputError: the mirror cannot be read, or holds another run.
         """
-        if self._mirror is None:
+        if self._mirror is None or self._restored:
             return False
         names = self._mirror.names()
         there = max((_step(n) for n in names if _is_checkpoint(n)), default=-1)
         newest = self._newest_whole()
         here = _step(newest.name) if newest is not None else -1
-        if not names or (there <= here and self.exists):
-            return False
-        if self.exists:
-            self._mirror.refuse_another()
-        self.notes += self._mirror.pull()
-        return True
+        is_further = bool(names) and (there > here or not self.exists)
+        if is_further:
+            if self.exists:
+                self._mirror.refuse_another()
+            self.notes += self._mirror.pull()
+        self._restored = True
+        return is_further
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Begin a run: what is run, with recipe, data, split, device plan and libraries.

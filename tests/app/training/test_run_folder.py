@@ -270,6 +270,24 @@ def test_another_machine_takes_the_run_from_the_mirror(tmp_path: Path) -> None:
     assert newest.read_bytes() == b"two"
 
 
+def test_a_start_reads_the_mirrors_index_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked whether the run is finished, whether it is taken up, and for its newest checkpoint."""
+    far = tmp_path / "far"
+    first = RunFolder(tmp_path / "a", mirror=str(far))
+    first.write_record({})
+    first.save_checkpoint(1, writes(b"one"), keep=2)
+    (far / "run.json").write_bytes(b"damaged there")
+    looks: list[Path] = []
+    names = Mirror.names
+    monkeypatch.setattr(Mirror, "names", lambda mirror: looks.append(far) or names(mirror))
+    run = RunFolder(tmp_path / "b", mirror=str(far))
+    assert run.restore()
+    assert not run.restore()
+    assert run.newest_checkpoint() is not None
+    assert looks == [far]
+    assert run.notes == [f"{far}/run.json is damaged: its checksum differs"]
+
+
 def test_folder_ahead_of_its_mirror_is_not_set_back(tmp_path: Path) -> None:
     far = tmp_path / "far"
     run = RunFolder(tmp_path / "a", mirror=str(far))
