@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sonar.coordinates import offset_position
-from app.sonar.navigation import fill_gaps, track_bearing_deg
+from app.sonar.navigation import fill_gaps, track_bearing_deg, unwrapped_deg
 from app.sonar.waterfall import Floats, PositionUnits
 from app.sonar.xtf_file import let_go
 from app.sonar.xtf_index import PingIndex
@@ -69,7 +69,8 @@ def behind_ship(
         heading_deg: the ship's, along which the cable trails through the water; without it the track's direction.
     """
     if heading_deg is None or np.isnan(heading_deg).all():
-        heading_deg = track_bearing_deg(fill_gaps(x), fill_gaps(y), units)
+        way_x = unwrapped_deg(x) if units is PositionUnits.DEGREES else x
+        heading_deg = track_bearing_deg(fill_gaps(way_x), fill_gaps(y), units)
     if heading_deg is None or np.isnan(layback_m).all():
         return (
             x,

@@ -71,6 +71,26 @@ def test_layback_moves_degrees_astern(
     )
 
 
+def test_layback_follows_the_track_across_the_180th_meridian_in_a_gap(tmp_path: Path) -> None:
+    def crossing(number: int, meridian_deg: float) -> dict[str, float]:
+        x = meridian_deg + (number - PINGS / 2) * 1e-5
+        away = 140 <= number < 160
+        return ship_at(number, layback_m=LAYBACK_M, heading_deg=0.0, ship_gyro_deg=0.0) | {
+            "ship_x": 0.0 if away else (x + 180) % 360 - 180,
+            "ship_y": 0.0 if away else 48.0,
+        }
+
+    here, there = (
+        read_waterfall(made(tmp_path / f"{meridian_deg}.xtf", lambda n, m=meridian_deg: crossing(n, m)))
+        for meridian_deg in (-68.0, 180.0)
+    )
+    assert here.navigation.x is not None
+    assert there.navigation.x is not None
+    off = there.navigation.x - here.navigation.x - (180 + 68)
+    assert np.isnan(off).sum() == 20
+    np.testing.assert_allclose((off[np.isfinite(off)] + 180) % 360 - 180, 0, atol=1e-9)
+
+
 def test_layback_moves_metres_astern(tmp_path: Path) -> None:
     """Through north, and with a gap in the layback."""
     path = made(
