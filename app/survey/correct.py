@@ -31,6 +31,8 @@ class CorrectedBlock:
     strip: Strip
     pings: PingTable
     grid: SurveyGrid
+    ping_spacing_m: float | None
+    """Distance between pings that the grid is made for; None before it is first known."""
     altitude_source: str
     """`file`, `data` or `none`."""
     frequency_khz: float | None
@@ -45,9 +47,7 @@ class Corrector:
         self._grid: SurveyGrid | None = None
         self._gain: dict[Side, GainState | None] = {}
         self._grid_spacing_m: float | None = options.ping_spacing_m
-        """Distance between pings that the grid is made for."""
-        self.spacing_m: float | None = options.ping_spacing_m
-        """Distance between pings where it was first known; None where neither options nor positions tell it."""
+        """Distance between pings that the grid is made for; None where neither options nor positions tell it."""
 
     def correct(self, waterfall: Waterfall) -> CorrectedBlock:
         """Correct one block.
@@ -70,6 +70,7 @@ class Corrector:
             strip=strip,
             pings=pings,
             grid=self._grid,
+            ping_spacing_m=self._grid_spacing_m,
             altitude_source=altitude_source,
             frequency_khz=waterfall.frequency_khz,
             warnings=waterfall.warnings + warnings + self._grid.warnings,
@@ -82,7 +83,6 @@ class Corrector:
         measured_m = ping_spacing_m(navigation, self._options.crs)
         if measured_m is None:
             return False
-        self.spacing_m = measured_m if self.spacing_m is None else self.spacing_m
         if self._grid_spacing_m is not None and is_same_spacing(self._grid_spacing_m, measured_m):
             return False
         self._grid_spacing_m = measured_m

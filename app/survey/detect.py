@@ -97,7 +97,6 @@ def _detect_file(
                     runtime,
                     options,
                     source=source,
-                    ping_spacing_m=corrector.spacing_m,
                     clock=clock,
                     workers=workers,
                 )

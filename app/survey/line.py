@@ -33,14 +33,13 @@ class LineDetector:
         options: SurveyOptions,
         *,
         source: str,
-        ping_spacing_m: float | None,
         clock: StageClock,
         workers: Executor,
     ) -> None:
         self._runtime = runtime
         self._options = options
         self._source = source
-        self._ping_spacing_m = ping_spacing_m
+        self._ping_spacing_m: float | None = None
         self._clock = clock
         self._workers = workers
         self._segment: _Segment | None = None
@@ -49,6 +48,7 @@ class LineDetector:
     def push(self, block: CorrectedBlock) -> list[Contact]:
         """Contacts that are complete with the block before this one, whose tiles the network has seen meanwhile."""
         done: list[Contact] = []
+        self._ping_spacing_m = block.ping_spacing_m
         if self._segment is not None and self._segment.grid != block.grid:
             done = self.finish()
         if self._segment is None:

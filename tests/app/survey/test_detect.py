@@ -232,6 +232,22 @@ def test_contacts_far_from_every_position_are_not_put_at_the_last(monkeypatch: p
     assert text.startswith("736 of 1,500 pings have no position, nor any before and after them near enough")
 
 
+def test_sizes_do_not_depend_on_how_far_ahead_blocks_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first pings have no position, and the next ones tell the distance between pings."""
+    monkeypatch.setattr("app.sonar.position_gaps.LONGEST_GAP_PINGS", 0)
+    line = _LosesPositions(blocks_on_bottom=BLOCKS, lost=range(512))
+    answers = []
+    for at_once in (False, True):
+        monkeypatch.setattr(
+            detect, "ahead", lambda blocks, depth, a=at_once: iter(list(blocks)) if a else blocks
+        )
+        contacts = detected(monkeypatch, [line], SurveyOptions(block_pings=512)).contacts
+        answers.append([(contact.ping, contact.along_m) for contact in contacts])
+    assert len(answers[0]) == len(BLOCKS)
+    assert answers[0] == answers[1]
+    assert all(along_m == pytest.approx(2.0, abs=0.25) for _, along_m in answers[0])
+
+
 def test_one_bad_file_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "bad.xtf").write_text("no sonar here")
     monkeypatch.setattr(detect, "open_recording", _real_or(LINE))
