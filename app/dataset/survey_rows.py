@@ -6,7 +6,6 @@ Shape suffixes: P pings, R rows, W columns.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from app.sonar.coordinates import ping_spacing_m, to_geographic
 from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import normalise_gain
 from app.sonar.corrections.geometry import slant_to_ground
+from app.sonar.corrections.rows import with_rows
 from app.sonar.navigation import fill_gaps, repair_navigation, unwrapped_deg, wrapped_deg
 from app.sonar.position_gaps import without_position_gaps
 from app.sonar.range_setting import typical_range_m
@@ -105,7 +105,7 @@ def _rows(
     for side in Side:
         if (raw_PS := waterfall.side(side)) is not None:
             ground = slant_to_ground(
-                _with_rows(raw_PS, count),
+                with_rows(raw_PS, count),
                 range_R,
                 altitude_R,
                 pixel_m=pixel_m,
@@ -126,13 +126,3 @@ def _at_rows(values_P: Floats, rows: int) -> Floats:
     centres = (np.arange(rows) + 0.5) * (len(values_P) / rows) - 0.5
     values_R: Floats = np.interp(centres, np.arange(len(values_P)), values_P)
     return values_R
-
-
-def _with_rows(raw_PS: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
-    if raw_PS.dtype not in (np.uint8, np.uint16, np.float32):
-        raw_PS = raw_PS.astype(np.float32)
-    how = cv2.INTER_AREA if rows < len(raw_PS) else cv2.INTER_LINEAR
-    resized: NDArray[np.generic] = cv2.resize(
-        np.ascontiguousarray(raw_PS), (raw_PS.shape[1], rows), interpolation=how
-    )
-    return resized

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import SonarFileError
+from app.sonar.echoes import only_echoes
 from app.sonar.recording import BLOCK_PINGS, ChannelPair, Defect
 from app.sonar.waterfall import Navigation, Waterfall
 
@@ -47,7 +48,7 @@ class ImageRecording:
         self.ping_spacing_m = ping_spacing_m
         """As given: a picture carries no positions that it could be taken from."""
         if pixels.dtype.kind == "f":
-            pixels = np.nan_to_num(pixels).astype(np.float32)
+            pixels = only_echoes(pixels)
         half = pixels.shape[1] // 2
         self._port = (
             pixels[:, :half][:, ::-1] if layout == "both" else pixels[:, ::-1] if layout == "port" else None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from app.sonar.echoes import only_echoes
 from app.sonar.waterfall import Floats
 from app.sonar.xtf_index import PingIndex, Report
 from app.sonar.xtf_layout import CHANNEL, CHANNEL_BYTES, PING, PING_BYTES, ChannelFormat, kilohertz
@@ -209,10 +210,7 @@ def _kept_as(form: ChannelFormat) -> np.dtype[np.generic]:
 
 def _put(target: NDArray[np.generic], rows: NDArray[np.int64], stored: NDArray[np.generic]) -> None:
     width = stored.shape[1]
-    values = stored
-    if stored.dtype.kind == "f":
-        # Samples are amplitudes: what is no number, and what is below 0, is damage.
-        values = np.clip(np.nan_to_num(stored, posinf=0.0, neginf=0.0), 0.0, None)
+    values = only_echoes(stored) if stored.dtype.kind == "f" else stored
     if len(rows) == len(target):
         target[:, :width] = values
     else:

@@ -5,23 +5,19 @@ Shape suffixes: P pings, S samples, R rows of the corrected picture.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from app.sonar.coordinates import ping_spacing_m
 from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import GainState, normalise_gain_after
 from app.sonar.corrections.geometry import slant_to_ground
+from app.sonar.corrections.rows import with_rows
 from app.sonar.navigation import repair_navigation
 from app.sonar.waterfall import Floats, Navigation, Side, Waterfall
 from app.survey.grid import SurveyGrid, choose_grid, is_same_spacing
 from app.survey.options import SurveyOptions
 from app.survey.pings import PingTable, ping_table
 from app.survey.strip import Strip
-
-LARGEST_ECHO = 1e12
-"""Larger samples of a recording in floating point are damage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,25 +98,10 @@ class Corrector:
             if raw_PS is None:
                 continue
             ground = slant_to_ground(
-                _with_rows(raw_PS, rows), range_R, altitude_R, pixel_m=grid.pixel_m, width_px=grid.width_px
+                with_rows(raw_PS, rows), range_R, altitude_R, pixel_m=grid.pixel_m, width_px=grid.width_px
             )
             images[side], self._gain[side] = normalise_gain_after(ground, self._gain.get(side))
         return Strip(images=images, ping_edges=waterfall.first_ping - 0.5 + old_edges, pixel_m=grid.pixel_m)
-
-
-def _with_rows(raw_PS: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
-    """Averaged to fewer rows or interpolated to more."""
-    if raw_PS.dtype not in (np.uint8, np.uint16):
-        floats = raw_PS.astype(np.float32)
-        # One NaN would spread through every mean; what is no echo counts as not recorded.
-        raw_PS = np.where((floats >= 0) & (floats < LARGEST_ECHO), floats, np.float32(0))
-    if rows == len(raw_PS):
-        return raw_PS
-    how = cv2.INTER_AREA if rows < len(raw_PS) else cv2.INTER_LINEAR
-    resized: NDArray[np.generic] = cv2.resize(
-        np.ascontiguousarray(raw_PS), (raw_PS.shape[1], rows), interpolation=how
-    )
-    return resized
 
 
 def _per_row(values_P: Floats, row_edges: Floats) -> Floats:

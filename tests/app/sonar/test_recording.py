@@ -54,11 +54,11 @@ def test_colour_and_odd_width_and_floats(tmp_path: Path) -> None:
     assert colour.port_PS.shape == (4, 10)
     assert (colour.port_PS == 77).all()
     pixels = np.ones((4, 20), dtype=np.float32)
-    pixels[1, 15] = np.nan
+    pixels[1, 15:18] = np.nan, np.inf, -np.inf
     floats = read_waterfall(picture(tmp_path / "b.tif", pixels), range_m=40)
     assert floats.starboard_PS is not None
     assert floats.starboard_PS.dtype == np.float32
-    assert floats.starboard_PS[1, 5] == 0
+    assert floats.starboard_PS[1, 4:9].tolist() == [1, 0, 0, 0, 1]
 
 
 def test_side_takes_its_name_too() -> None:

@@ -122,13 +122,13 @@ def test_every_sample_format(
     np.testing.assert_array_equal(starboard, np.stack([p.data[1] for p in pings]))
 
 
-def test_floats_that_are_no_numbers_become_zero(tmp_path: Path) -> None:
+def test_floats_that_can_be_no_echoes_become_zero(tmp_path: Path) -> None:
     starboard = np.full((3, 40), 2.5, dtype=np.float32)
-    starboard[1, 5:9] = np.nan, np.inf, -np.inf, -3.0
+    starboard[1, 5:10] = np.nan, np.inf, -np.inf, -3.0, 1e30
     channel = [MadeChannel(type=STARBOARD, bytes_per_sample=4, sample_format=5)]
     ours = read_waterfall(xtf_file(tmp_path / "a.xtf", None, starboard, channels=channel))
     assert ours.starboard_PS is not None
-    assert ours.starboard_PS[1, 4:10].tolist() == [2.5, 0, 0, 0, 0, 2.5]
+    assert ours.starboard_PS[1, 4:11].tolist() == [2.5, 0, 0, 0, 0, 0, 2.5]
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, FIRST_RUN + 1, 50])
