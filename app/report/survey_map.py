@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.report.projection import Projection, degrees_text, nice_step, projection_around
 from app.sonar.waterfall import Floats, PositionUnits
@@ -102,16 +103,16 @@ def _area_map(files: Sequence[FileReport], contacts: Sequence[Contact]) -> AreaM
     ys = np.concatenate([*(t.y for t in tracks), [p[1] for _, p in placed]])
     projection = projection_around(xs.tolist(), ys.tolist(), units)
     right, down = projection.metres(xs, ys)
-    reach_m = max(max(track.port_m, track.starboard_m) for track in tracks)
+    reach_m = max(float(max(track.port_m.max(), track.starboard_m.max())) for track in tracks)
     frame = _Frame(right.min(), right.max(), down.min(), down.max(), margin_m=reach_m + MARGIN_M)
     lines = tuple(
         Line(
             source=file.source,
-            points=frame.points(*projection.metres(*_thinned(file.track)[:2])),
-            swaths=tuple(_swaths(frame, projection, file.track)),
+            points=frame.points(*projection.metres(track.x[_kept(track)], track.y[_kept(track)])),
+            swaths=tuple(_swaths(frame, projection, track)),
         )
         for file in files
-        if file.track is not None
+        if (track := file.track) is not None
     )
     marks = []
     for contact, (x, y) in placed:
@@ -153,24 +154,23 @@ class _Frame:
         return " ".join(f"{self.x(r)},{self.y(d)}" for r, d in zip(right, down, strict=True))
 
 
-def _thinned(track: Track) -> tuple[Floats, Floats, Floats | None]:
-    """x, y and heading of at most about `MOST_LINE_POINTS` points, the last one among them."""
+def _kept(track: Track) -> NDArray[np.int64]:
+    """Which of its points are drawn: at most about `MOST_LINE_POINTS`, the last one among them."""
     every = max(1, len(track.x) // MOST_LINE_POINTS)
-    kept = np.unique(np.append(np.arange(0, len(track.x), every), len(track.x) - 1))
-    return track.x[kept], track.y[kept], None if track.heading_deg is None else track.heading_deg[kept]
+    return np.unique(np.append(np.arange(0, len(track.x), every), len(track.x) - 1))
 
 
 def _swaths(frame: _Frame, projection: Projection, track: Track) -> Iterator[str]:
     """One polygon a side, from the track out to where it looked."""
-    x, y, heading = _thinned(track)
-    if heading is None:
+    if track.heading_deg is None:
         return
-    known = np.isfinite(heading)
-    right, down = projection.metres(x[known], y[known])
-    for reach_m, turn in ((track.port_m, -90.0), (track.starboard_m, 90.0)):
-        bearing = np.radians(heading[known] + turn)
+    kept = _kept(track)
+    kept = kept[np.isfinite(track.heading_deg[kept])]
+    right, down = projection.metres(track.x[kept], track.y[kept])
+    for reach_m, turn in ((track.port_m[kept], -90.0), (track.starboard_m[kept], 90.0)):
+        bearing = np.radians(track.heading_deg[kept] + turn)
         outer_right, outer_down = right + reach_m * np.sin(bearing), down - reach_m * np.cos(bearing)
-        if reach_m > 0:
+        if (reach_m > 0).any():
             yield frame.points(
                 np.concatenate([right, outer_right[::-1]]), np.concatenate([down, outer_down[::-1]])
             )

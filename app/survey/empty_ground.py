@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from app.detector.detections import Runtime
 from app.errors import SonarFileError
 from app.evaluation.false_alarms import EmptyGround
@@ -46,11 +48,13 @@ class Stretch:
 
     def area_km2(self, report: FileReport) -> float:
         """Its part of what the recording covered; 0 where the recording does not tell."""
-        if report.track is None or not report.pings:
+        track = report.track
+        if track is None or not report.pings:
             return 0.0
-        pings = min(self.last_ping, report.pings - 1) - self.first_ping + 1
-        across_m = report.track.port_m if self.side is Side.PORT else report.track.starboard_m
-        return max(0, pings) / report.pings * report.track.length_m * across_m / 1e6
+        pings = np.arange(self.first_ping, min(self.last_ping, report.pings - 1) + 1)
+        reach_m = track.port_m if self.side is Side.PORT else track.starboard_m
+        across_m = np.interp(pings, track.ping, reach_m)
+        return float(across_m.sum()) / report.pings * track.length_m / 1e6
 
 
 def read_stretches(path: Path) -> tuple[Stretch, ...]:

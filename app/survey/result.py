@@ -35,9 +35,9 @@ class Track:
     units: PositionUnits
     heading_deg: Floats | None
     """Where the towfish pointed, NaN where unknown; None where unknown throughout."""
-    port_m: float
-    """How far port looked along the bottom, typically; 0 where it was not recorded."""
-    starboard_m: float
+    port_m: Floats
+    """How far port looked along the bottom from there; 0 where it was not recorded."""
+    starboard_m: Floats
     length_m: float
     """Along every ping, not only those kept here."""
 

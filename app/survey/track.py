@@ -60,7 +60,6 @@ class TrackKeeper:
         self._area_m2 = 0.0
         self._last: tuple[float, float] | None = None
         self._units: PositionUnits | None = None
-        self._reach_m: dict[Side, float] = {}
         self.left_the_grid = False
         """Whether a position lay outside the grid; such positions are no part of the track."""
 
@@ -94,10 +93,11 @@ class TrackKeeper:
         self._length_m += length_m
         reach_m = _reach_m(pings)
         self._area_m2 += length_m * len(sides) * reach_m
-        for side in sides:
-            self._reach_m[side] = max(reach_m, self._reach_m.get(side, 0.0))
+        port_m, starboard_m = (
+            np.full(len(kept), reach_m if side in sides else 0.0) for side in (Side.PORT, Side.STARBOARD)
+        )
         heading = np.full(len(kept), np.nan) if nav.heading_deg is None else nav.heading_deg[kept]
-        self._points.append(np.column_stack([pings.first_ping + kept, shown, heading]))
+        self._points.append(np.column_stack([pings.first_ping + kept, shown, heading, port_m, starboard_m]))
         self._thin()
 
     def finish(self) -> tuple[Track | None, float | None]:
@@ -112,8 +112,8 @@ class TrackKeeper:
             y=points[:, 2],
             units=self._units,
             heading_deg=heading if np.isfinite(heading).any() else None,
-            port_m=self._reach_m.get(Side.PORT, 0.0),
-            starboard_m=self._reach_m.get(Side.STARBOARD, 0.0),
+            port_m=points[:, 4],
+            starboard_m=points[:, 5],
             length_m=self._length_m,
         )
         return track, self._area_m2 / 1e6

@@ -60,8 +60,8 @@ def made_file(source: str = "line-1.xtf", **changes: object) -> FileReport:
             y=np.linspace(48.4450, 48.4464, 50),
             units=PositionUnits.DEGREES,
             heading_deg=np.full(50, 35.0),
-            port_m=40.0,
-            starboard_m=40.0,
+            port_m=np.full(50, 40.0),
+            starboard_m=np.full(50, 40.0),
             length_m=200.0,
         ),
         "area_km2": 0.02,
@@ -84,8 +84,8 @@ def made_track(x: NDArray[np.float64], y: NDArray[np.float64]) -> Track:
         y=y,
         units=PositionUnits.DEGREES,
         heading_deg=np.full(len(x), 90.0),
-        port_m=40.0,
-        starboard_m=40.0,
+        port_m=np.full(len(x), 40.0),
+        starboard_m=np.full(len(x), 40.0),
         length_m=200.0,
     )
 

@@ -85,17 +85,19 @@ def test_swaths_lie_across_the_heading_not_the_track() -> None:
         y=np.full(50, 48.445),
         units=PositionUnits.DEGREES,
         heading_deg=np.full(50, 70.0),
-        port_m=0.0,
-        starboard_m=40.0,
+        port_m=np.zeros(50),
+        starboard_m=np.where(np.arange(50) < 25, 40.0, 80.0),
         length_m=110.0,
     )
     (area,) = survey_maps(made_result(contacts=(), files=(made_file(track=track),)))
     (swath,) = area.lines[0].swaths
     corners = np.array([[float(v) for v in p.split(",")] for p in swath.split()])
-    out_m = (corners[-1] - corners[0]) / area.scale_px * area.scale_m
-    assert out_m == pytest.approx(
-        [40 * math.sin(math.radians(160)), -40 * math.cos(math.radians(160))], abs=0.5
-    )
+    # From each point of the track out to what was seen from there, the last point first on the way back.
+    for point, reach_m in ((0, 40), (24, 40), (25, 80), (49, 80)):
+        out_m = (corners[-1 - point] - corners[point]) / area.scale_px * area.scale_m
+        assert out_m == pytest.approx(
+            [reach_m * math.sin(math.radians(160)), -reach_m * math.cos(math.radians(160))], abs=0.5
+        )
 
 
 def test_scale_bar_measures_the_track() -> None:
@@ -113,8 +115,8 @@ def test_far_surveys_and_unnamed_grids_have_maps_of_their_own() -> None:
         y=np.array([54.0, 54.001]),
         units=PositionUnits.DEGREES,
         heading_deg=None,
-        port_m=40.0,
-        starboard_m=40.0,
+        port_m=np.full(2, 40.0),
+        starboard_m=np.full(2, 40.0),
         length_m=130.0,
     )
     grid = Track(
@@ -123,8 +125,8 @@ def test_far_surveys_and_unnamed_grids_have_maps_of_their_own() -> None:
         y=np.array([5_181_400.0, 5_181_590.0]),
         units=PositionUnits.METRES,
         heading_deg=None,
-        port_m=40.0,
-        starboard_m=40.0,
+        port_m=np.full(2, 40.0),
+        starboard_m=np.full(2, 40.0),
         length_m=190.0,
     )
     files = (
@@ -149,8 +151,8 @@ def test_a_single_position_can_be_drawn() -> None:
         y=np.array([54.0]),
         units=PositionUnits.DEGREES,
         heading_deg=None,
-        port_m=0.0,
-        starboard_m=0.0,
+        port_m=np.zeros(1),
+        starboard_m=np.zeros(1),
         length_m=0.0,
     )
     (area,) = survey_maps(made_result(contacts=(), files=(made_file(track=point, area_km2=0.0),)))

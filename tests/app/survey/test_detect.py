@@ -304,6 +304,11 @@ def test_what_lies_beyond_the_first_range_is_found() -> None:
         off_m = [WGS84.inv(*line.place(block), c.longitude, c.latitude)[2] for c in result.contacts]
         assert min(off_m) < 0.5
     assert len(result.contacts) == len(far)
+    track = result.files[0].track
+    assert track is not None
+    for reach_m in (track.port_m, track.starboard_m):
+        assert reach_m[track.ping < 850] == pytest.approx(np.sqrt(50.0**2 - 8.0**2), abs=0.1)
+        assert reach_m[track.ping >= 850] == pytest.approx(np.sqrt(100.0**2 - 8.0**2), abs=0.1)
 
 
 def test_contacts_across_the_180th_meridian_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ from app.errors import ModelError, SonarFileError
 from app.evaluation.false_alarms import EmptyGround
 from app.sonar.simulator.plan import SurveyPlan
 from app.sonar.simulator.survey import simulate_survey
-from app.sonar.waterfall import Side
+from app.sonar.waterfall import PositionUnits, Side
 from app.survey import detect, empty_ground
 from app.survey.empty_ground import Stretch, read_stretches, recorded_ground, simulated_ground
 from app.survey.known_alarms import keep_alarms, threshold_for
 from app.survey.options import SurveyOptions
+from app.survey.result import FileReport, Track
 from app.telemetry.progress import Silent
 from tests.app.survey.made_line import MadeLine, opened_as
 from tests.app.survey.runtimes import FunctionRuntime, detections
@@ -66,6 +67,29 @@ def test_only_the_stretches_count(recording: Path, tmp_path: Path) -> None:
     part = recorded_ground([recording], runtime, OPTIONS, stretches=stretches, progress=Silent())
     assert part.area_km2 == pytest.approx(whole.area_km2 / 4, rel=0.05)
     assert len(part.scores) < len(whole.scores)
+
+
+def test_a_stretch_is_as_wide_as_the_range_was_there() -> None:
+    ping = np.arange(0.0, 1000.0, 10.0)
+    track = Track(
+        ping=ping,
+        x=ping / 10,
+        y=ping * 0,
+        units=PositionUnits.METRES,
+        heading_deg=None,
+        port_m=np.where(ping < 500, 50.0, 100.0),
+        starboard_m=np.zeros(100),
+        length_m=100.0,
+    )
+    report = FileReport(source="a.xtf", path="a.xtf", pings=1000, track=track)
+    areas = [
+        Stretch(source="a.xtf", side=side, first_ping=first, last_ping=last).area_km2(report)
+        for side, first, last in (
+            *((Side.PORT, first, last) for first, last in ((0, 399), (600, 999), (0, 999), (303, 304))),
+            (Side.STARBOARD, 0, 999),
+        )
+    ]
+    assert areas == pytest.approx([40 * 50e-6, 40 * 100e-6, 100 * 75e-6, 0.2 * 50e-6, 0], rel=0.02)
 
 
 @pytest.fixture
