@@ -16,6 +16,7 @@ from app.sonar.xtf_navigation import navigation_of
 from app.sonar.xtf_order import is_near_first
 from app.sonar.xtf_pings import RawPings
 from app.sonar.xtf_position import is_ships
+from app.sonar.xtf_ranges import at_one_range
 from app.sonar.xtf_sides import PairPings, pings_of_pair
 from app.sonar.xtf_weights import at_one_weight, usual_weight
 
@@ -152,7 +153,7 @@ class XtfRecording:
         return stored | {pair.port: not near_first}
 
     def _waterfall(self, raw: RawPings, pair: ChannelPair, first: int) -> Waterfall:
-        slant_m = raw.slant_range_m
+        sides, slant_m = at_one_range(self._evened(raw), raw.ranges_m, raw.slant_range_m)
         if self._range_m is not None:
             slant_m = np.where(np.isnan(slant_m), self._range_m, slant_m)
         navigation, warnings = navigation_of(raw.headers, slant_m, self._header.nav_units, ships=self._ships)
@@ -160,7 +161,6 @@ class XtfRecording:
             # Geometry takes altitude 0 for "nothing to remove".
             navigation = replace(navigation, altitude_m=np.zeros(len(slant_m)))
             warnings = (*warnings, "the recorder already removed the water column; heights are not measured")
-        sides = self._evened(raw)
         return Waterfall(
             source=self.source,
             first_ping=first,

@@ -53,7 +53,9 @@ class RawPings:
     """Which of the pings asked for they are."""
     headers: NDArray[np.void]
     slant_range_m: Floats
-    """Range of the last column, padding included."""
+    """Range of the last column, padding included, of the first channel that tells it."""
+    ranges_m: dict[int, Floats]
+    """(P,) the same by channel number, NaN where unset."""
     samples: dict[int, NDArray[np.generic]]
     """(P, S) by channel number; 0 beyond the last sample of a shorter ping."""
     weights: dict[int, Weights]
@@ -105,6 +107,7 @@ def decode_pings(
     headers = np.empty(len(good), dtype=PING)
     slant_m = np.full(len(good), np.nan)
     samples = {n: np.zeros((len(good), width), dtype=_kept_as(formats[n])) for n in wanted}
+    ranges_m = {n: np.full(len(good), np.nan) for n in wanted}
     weights = {n: np.full(len(good), NO_WEIGHT, dtype=np.int16) for n in wanted}
     frequency_khz: float | None = None
     for group in groups:
@@ -116,6 +119,7 @@ def decode_pings(
             start = channel.header_at + CHANNEL_BYTES
             header = group.raw[:, channel.header_at : start].view(CHANNEL)[:, 0]
             told_m = slant_range_of(header, headers[rows]) * (width / channel.samples)
+            ranges_m[channel.number][rows] = told_m
             slant_m[rows] = np.where(np.isnan(slant_m[rows]), told_m, slant_m[rows])
             weights[channel.number][rows] = header["weight"]
             frequency_khz = frequency_khz or kilohertz(float(header["frequency"][0]))
@@ -126,6 +130,7 @@ def decode_pings(
         rows=good,
         headers=headers,
         slant_range_m=slant_m,
+        ranges_m=ranges_m,
         samples=samples,
         weights=weights,
         frequency_khz=frequency_khz,

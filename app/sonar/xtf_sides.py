@@ -137,6 +137,7 @@ def _joined(raws: list[tuple[NDArray[np.int64], RawPings]], numbers: Iterable[in
     headers, slant_range_m = np.zeros(len(pings), dtype=PING), np.full(len(pings), np.nan)
     side_PS: dict[int, NDArray[np.generic]] = {n: np.zeros((len(pings), width), np.uint8) for n in numbers}
     weights = {n: np.full(len(pings), NO_WEIGHT, dtype=np.int16) for n in numbers}
+    ranges_m = {n: np.full(len(pings), np.nan) for n in numbers}
     for numbered, raw in reversed(raws):
         rows = np.searchsorted(pings, numbered)
         headers[rows] = raw.headers
@@ -144,12 +145,14 @@ def _joined(raws: list[tuple[NDArray[np.int64], RawPings]], numbers: Iterable[in
             side_PS[number] = np.zeros((len(pings), width), dtype=samples.dtype)
             side_PS[number][rows, : samples.shape[1]] = samples
             weights[number][rows] = raw.weights[number]
+            ranges_m[number][rows] = raw.ranges_m[number] * (width / samples.shape[1])
             told_m = raw.slant_range_m * (width / samples.shape[1])
             slant_range_m[rows] = np.where(np.isnan(told_m), slant_range_m[rows], told_m)
     return RawPings(
         rows=np.arange(len(pings)),
         headers=headers,
         slant_range_m=slant_range_m,
+        ranges_m=ranges_m,
         samples=side_PS,
         weights=weights,
         frequency_khz=next((raw.frequency_khz for _, raw in raws if raw.frequency_khz), None),
