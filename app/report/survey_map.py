@@ -17,6 +17,8 @@ from app.survey.result import FileReport, SurveyResult, Track
 WIDTH_PX = 1000.0
 HEIGHTS_PX = (420.0, 620.0)
 MARGIN_M = 12.0
+LABELS_PX = 34.0
+"""The longitudes are written at the top, and each latitude above its line: none so near the top that it is cut off."""
 NEIGHBOURS_M = 5_000.0
 """Files closer to each other than this share a map."""
 MOST_LINE_POINTS = 400
@@ -193,10 +195,11 @@ def _ticks_y(frame: _Frame, projection: Projection) -> tuple[Tick, ...]:
     _, last = projection.position(0, frame.top_m)
     step = nice_step(last - first, 4, projection.units)
     values = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
-    at = [frame.top_m + (last - v) / (last - first) * frame.height_m for v in values]
+    at = [frame.y(frame.top_m + (last - v) / (last - first) * frame.height_m) for v in values]
     return tuple(
-        Tick(at=frame.y(a), text=_tick_text(float(v), projection.units, "NS"))
+        Tick(at=a, text=_tick_text(float(v), projection.units, "NS"))
         for a, v in zip(at, values, strict=True)
+        if a >= LABELS_PX
     )
 
 

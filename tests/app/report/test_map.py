@@ -100,6 +100,14 @@ def test_swaths_lie_across_the_heading_not_the_track() -> None:
         )
 
 
+def test_no_latitude_is_cut_off_at_the_top_or_lies_on_a_longitude() -> None:
+    for shift in np.linspace(0, 0.001, 40):
+        track = made_track(np.linspace(10.0, 10.003, 50), np.linspace(50.0, 50.001, 50) + shift)
+        (area,) = survey_maps(made_result(contacts=(), files=(made_file(track=track),)))
+        assert len(area.ticks_y) >= 2
+        assert min(tick.at for tick in area.ticks_y) >= 34
+
+
 def test_scale_bar_measures_the_track() -> None:
     (area,) = survey_maps(made_result())
     xs, ys = np.array([[float(v) for v in p.split(",")] for p in area.lines[0].points.split()]).T
