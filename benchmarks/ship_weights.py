@@ -26,8 +26,9 @@ from app.evaluation.score import Scores
 from app.sonar.simulator.shape import CLASS_NAMES
 from app.storage import atomic_write, write_json
 from app.telemetry.progress import Bar
+from app.training.job import TrainJob
 from app.training.limits import Limits
-from app.training.loop import TrainJob, train
+from app.training.loop import train
 from app.training.optimiser import OptimiserConfig
 from app.training.recipe import TrainConfig
 from app.training.record import make_record

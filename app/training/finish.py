@@ -7,7 +7,7 @@ from app.evaluation.evaluate import evaluate_model
 from app.evaluation.score import Scores
 from app.storage import write_json, write_text
 from app.telemetry.progress import Progress
-from app.training.loop import TrainJob
+from app.training.job import TrainJob
 
 
 def finish_run(job: TrainJob, progress: Progress) -> Scores:

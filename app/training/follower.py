@@ -9,8 +9,8 @@ from app.dataset.read import read_tiles, tileset_hash
 from app.dataset.split import Split
 from app.device.plan import DevicePlan
 from app.errors import RunError
+from app.training.job import TrainJob
 from app.training.limits import Limits
-from app.training.loop import TrainJob
 from app.training.recipe import TrainConfig
 from app.training.run_folder import RunFolder
 from app.training.team import Team

@@ -1,22 +1,50 @@
 """From what the user asked for to a job that can be trained: new, or continued where it stopped."""
 
-from dataclasses import fields, is_dataclass, replace
+import time
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from app.dataset.read import read_tiles
-from app.dataset.split import split_by_group
+from app.dataset.split import Split, split_by_group
+from app.dataset.tiles import TileSet
 from app.detector.model_file import read_model
 from app.detector.runtimes import model_path
+from app.device.gpu_use import GpuProbe
 from app.device.plan import DTYPES, SET_BY_USER, DevicePlan
 from app.errors import RunError
+from app.telemetry.interruption_notices.notice import NoticeSource
+from app.telemetry.notify import Notifier
 from app.telemetry.progress import Progress
 from app.training.limits import Limits
-from app.training.loop import TrainJob
 from app.training.manifest import is_complete
 from app.training.recipe import TrainConfig
 from app.training.record import check_same_data, config_of, make_record
 from app.training.run_folder import RunFolder
+from app.training.team import Team
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainJob:
+    """What to train, on what, and until when."""
+
+    config: TrainConfig
+    tiles: TileSet
+    split: Split
+    plan: DevicePlan
+    run: RunFolder
+    limits: Limits
+    idle_minutes: float | None = None
+    """An accelerator that does nothing for so long ends the run."""
+    notifier: Notifier | None = None
+    probe: GpuProbe | None = None
+    """Stands in for the driver's; None looks for one."""
+    provider_notices: NoticeSource | None = None
+    """Asks the cloud whether it is about to take this machine; None asks nobody."""
+    started_s: float = field(default_factory=time.monotonic)
+    """Since when hours and dollars count, by the monotonic clock."""
+    team: Team = field(default_factory=Team)
+    """The processes that train together; all but the first have a run folder that keeps nothing."""
 
 
 def prepare_job(

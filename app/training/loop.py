@@ -2,65 +2,37 @@
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
-from app.dataset.split import Split
 from app.dataset.tile_batches import Batch
-from app.dataset.tiles import TileSet
 from app.detector.model_file import ModelCard, write_model
 from app.detector.torch_runtime import TorchRuntime
-from app.device.gpu_use import GpuProbe, gpu_probe
+from app.device.gpu_use import gpu_probe
 from app.device.memory import MemoryMonitor
-from app.device.plan import DevicePlan
 from app.errors import RunError
 from app.evaluation.evaluate import evaluate_model
 from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.storage import atomic_write
 from app.telemetry.gpu_meter import GpuMeter
-from app.telemetry.interruption_notices.notice import NoticeSource
 from app.telemetry.notify import Notifier
 from app.telemetry.progress import Progress, Silent
 from app.training.batches import recipe_batches
 from app.training.checkpoint import Checkpoint
+from app.training.job import TrainJob
 from app.training.limits import Interruption, Limits, catch_interruption
 from app.training.notices import Notices
 from app.training.provider_notices import watch_notices
-from app.training.recipe import TrainConfig
-from app.training.run_folder import RunFolder
 from app.training.session import Session
-from app.training.team import Team
+from app.training.step_meter import StepMeter
 from app.training.watchdog import Rest, Watchdog
 
 LOG_EVERY_STEPS = 10
 CLAIM_WITHIN_S = 5.0
 """So long another thread waits for a training that hangs to be at rest, or to let go of its folder."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainJob:
-    """What to train, on what, and until when."""
-
-    config: TrainConfig
-    tiles: TileSet
-    split: Split
-    plan: DevicePlan
-    run: RunFolder
-    limits: Limits
-    idle_minutes: float | None = None
-    """An accelerator that does nothing for so long ends the run."""
-    notifier: Notifier | None = None
-    probe: GpuProbe | None = None
-    """Stands in for the driver's; None looks for one."""
-    provider_notices: NoticeSource | None = None
-    """Asks the cloud whether it is about to take this machine; None asks nobody."""
-    started_s: float = field(default_factory=time.monotonic)
-    """Since when hours and dollars count, by the monotonic clock."""
-    team: Team = field(default_factory=Team)
-    """The processes that train together; all but the first have a run folder that keeps nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,17 +46,6 @@ class Outcome:
     model_path: Path | None
     epochs: int
     images_per_s: float
-
-
-@dataclass(slots=True)
-class _Meter:
-    """Sums between two log lines."""
-
-    started: float
-    steps: int = 0
-    images: int = 0
-    loss: float = 0.0
-    waited_s: float = 0.0
 
 
 def train(job: TrainJob, progress: Progress) -> Outcome:
@@ -151,7 +112,7 @@ class _Training:
         self.session = self._session()
         self.seconds_before = self.session.position.seconds
         self.scores: Scores | None = None
-        self.images_seen, self.train_s = 0, 0.0
+        self.steps = StepMeter()
         self.validation = job.tiles.subset(job.split.val)
 
     def _loader(self) -> TileLoader:
@@ -208,23 +169,17 @@ class _Training:
 
     def _epoch(self) -> tuple[ExitCode, str] | None:
         """The rest of the current epoch; why to stop, or None at its end."""
-        meter = _Meter(started=time.monotonic())
-        losses: dict[str, float] = {}
+        self.steps.begin()
         position = self.session.position
         self.batches = _timed(self.loader.batches(position.epoch, start_batch=position.batch), self.rest)
         for batch, waited_s in self.batches:
-            meter.waited_s += waited_s
             losses = self.session.step(batch)
             self.watchdog.alive()
             count = len(batch.boxes) * self.job.team.size
-            meter.steps, meter.images, meter.loss = (
-                meter.steps + 1,
-                meter.images + count,
-                meter.loss + losses["loss"],
-            )
+            self.steps.add(losses, images=count, waited_s=waited_s)
             self.progress.advance(count, f"epoch {self.session.position.epoch + 1} loss {losses['loss']:.2f}")
             if self.session.position.step % LOG_EVERY_STEPS == 0:
-                meter = self._log(meter, losses)
+                self._log()
             self.notices.dollars(self._spent(), {"step": self.session.position.step, **self._costs()})
             asked = self._why_stop()
             if asked is not None:
@@ -232,8 +187,7 @@ class _Training:
             overdue_s = time.monotonic() - self.last_checkpoint - self.config.checkpoint_minutes * 60
             if overdue_s >= 0 or self.interruption.wants_checkpoint:
                 self._checkpoint()
-        if meter.steps:
-            self._log(meter, losses)
+        self._log()
         return None
 
     def _why_stop(self) -> tuple[ExitCode, str] | None:
@@ -295,19 +249,16 @@ class _Training:
     def _costs(self) -> dict[str, float]:
         return {"seconds": round(self.seconds_before + self._here_s(), 3), "usd": round(self._spent(), 5)}
 
-    def _log(self, meter: _Meter, losses: dict[str, float]) -> _Meter:
-        seconds = time.monotonic() - meter.started
-        self.images_seen, self.train_s = self.images_seen + meter.images, self.train_s + seconds
+    def _log(self) -> None:
+        figures = self.steps.take()
+        if not figures:
+            return
         position = self.session.position
         line = {
             "kind": "step",
             "epoch": position.epoch,
             "step": position.step,
-            "loss": round(meter.loss / meter.steps, 5),
-            **{f"loss_{k}": round(v, 5) for k, v in losses.items() if k != "loss"},
-            "batch_s": round(seconds / meter.steps, 5),
-            "waited_s": round(meter.waited_s / meter.steps, 5),
-            "images_per_s": round(meter.images / seconds, 2),
+            **figures,
             "total_steps": self.config.epochs * self.steps_per_epoch,
             "micro_batch": self.session.micro.micro,
             "processes": self.job.team.size,
@@ -317,7 +268,6 @@ class _Training:
             **self._costs(),
         }
         self.run_folder.append_metrics(line)
-        return _Meter(started=time.monotonic())
 
     def _checkpoint(self) -> None:
         started = time.monotonic()
@@ -371,7 +321,7 @@ class _Training:
             scores=self.scores,
             model_path=best,
             epochs=self.session.position.epoch,
-            images_per_s=self.images_seen / self.train_s if self.train_s else 0.0,
+            images_per_s=self.steps.images_per_s,
         )
 
 

@@ -22,9 +22,9 @@ from app.telemetry.progress import Bar, Progress, Silent
 from app.training.batch_probe import measured_batch_size
 from app.training.finish import finish_run
 from app.training.follower import Told, following_job
-from app.training.job import finished, override, prepare_job
+from app.training.job import TrainJob, finished, override, prepare_job
 from app.training.limits import Limits
-from app.training.loop import TrainJob, train
+from app.training.loop import train
 from app.training.notices import Notices
 from app.training.page import write_run_page
 from app.training.provider_notices import notices_of

@@ -9,7 +9,7 @@ from app.seal.discreet import Discreet
 from app.telemetry.cloud_logger import CloudLogger, open_sender
 from app.telemetry.logs.scrub import Scrub
 from app.telemetry.progress import Progress
-from app.training.loop import TrainJob
+from app.training.job import TrainJob
 from app.training.metrics import plain
 from app.training.run_folder import RunFolder
 

@@ -9,9 +9,8 @@ from app.dataset.formats.yolo_writer import NamedTile, write_named_tiles
 from app.device.choice import choose_device
 from app.device.plan import DevicePlan, plan_device
 from app.telemetry.progress import Progress, Silent
-from app.training.job import prepare_job
+from app.training.job import TrainJob, prepare_job
 from app.training.limits import Limits
-from app.training.loop import TrainJob
 from app.training.recipe import TrainConfig, smoke
 from app.training.run_folder import RunFolder
 

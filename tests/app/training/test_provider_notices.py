@@ -11,7 +11,8 @@ from app.telemetry.interruption_notices.aws import SpotNotices
 from app.telemetry.interruption_notices.azure import ScheduledEvents
 from app.telemetry.interruption_notices.notice import Notice
 from app.telemetry.progress import Silent
-from app.training.loop import TrainJob, train
+from app.training.job import TrainJob
+from app.training.loop import train
 from app.training.manifest import verify_manifest
 from app.training.provider_notices import notices_of
 from tests.app.training.made_run import tiny_config, tiny_job, write_squares
