@@ -30,6 +30,8 @@ def measured_batch_size(config: TrainConfig, plan: DevicePlan, *, memory_limit: 
         gc.collect()
         with peak_memory(plan.device) as peak:
             session.step(_made_up(size, config.size_px))
+        if session.micro.micro < size:  # memory ran out, and the step went on in parts
+            raise MemoryError(f"a batch of {size} was halved")
         return peak.bytes
 
     return find_batch_size(try_batch, limit_bytes=int(total * memory_limit), largest=256)
