@@ -80,7 +80,8 @@ class OpenVinoRuntime:
     def predict(self, images_BHW: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Every cell's box and class scores, before any threshold: (B, N, 4) in pixels and (B, N, C)."""
         require_size(images_BHW)
-        answers = self._whole([np.ascontiguousarray(images_BHW)])
+        # A request of its own each time: the compiled network's one request refuses a second thread.
+        answers = self._whole.create_infer_request().infer([np.ascontiguousarray(images_BHW)])
         return answers[BOXES], answers[SCORES]
 
     def detect(self, images_BHW: NDArray[np.uint8], *, min_score: float) -> list[Detections]:

@@ -59,6 +59,17 @@ def test_threads_that_ask_at_once_get_their_own_answers(model_file: Path) -> Non
             assert np.array_equal(a.scores, b.scores)
 
 
+def test_threads_that_ask_for_every_cell_at_once_get_their_own_answers(model_file: Path) -> None:
+    """As `detect --average-flips` does on every core."""
+    runtime = OpenVinoRuntime(model_file, threads=1)
+    batches = [np.roll(np.tile(IMAGES, (1, 2, 4)), step, axis=2) for step in range(24)]
+    alone = [runtime.predict(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(runtime.predict, batches))
+    for one, other in zip(alone, together, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 def test_opens_by_name_and_tells_itself(model_file: Path) -> None:
     runtime = load_runtime(model_file, runtime="openvino", threads=1)
     assert runtime.class_names == ("target", "ship")
