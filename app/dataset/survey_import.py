@@ -218,10 +218,13 @@ def _around(low: float, high: float, tile: int, length: int, rng: np.random.Gene
 
 
 def _visible(box: TargetBox, window: _Window, tile: int) -> float:
-    """Part of a box that lies in a window."""
+    """Part of a box that lies in a window; of one larger than a tile, the part of as much as a tile can hold.
+
+    Else a tile full of a long wreck would hold too little of it to be labelled, and teach that nothing lies there.
+    """
     if box.side is not window.side:
         return 0.0
     across = min(box.right, window.left + tile) - max(box.left, window.left)
     along = min(box.bottom, window.top + tile) - max(box.top, window.top)
-    area = (box.right - box.left) * (box.bottom - box.top)
-    return max(0.0, across) * max(0.0, along) / area
+    most = min(box.right - box.left, tile) * min(box.bottom - box.top, tile)
+    return max(0.0, across) * max(0.0, along) / most

@@ -215,6 +215,23 @@ def test_no_background_is_cut_where_the_position_is_unknown(
         assert (image > 240).any() == (len(tile.labels) > 0)
 
 
+def test_a_wreck_larger_than_a_tile_is_labelled_and_no_background(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    line = MadeLine()
+    longitude, latitude = line.target_position()
+    targets = tmp_path / "known.csv"
+    targets.write_text(f"lon,lat,label,length_m\n{longitude:.8f},{latitude:.8f},wreck,60\n")
+    monkeypatch.setattr("app.dataset.survey_import.open_recording", lambda path, range_m: line)
+    summary = import_survey(
+        [Path("a.xtf")], targets, tmp_path / "out", options=ImportOptions(pixel_m=0.1, backgrounds=0)
+    )
+    assert (summary.tiles, summary.backgrounds, summary.boxes) == (1, 0, {"wreck": 1})
+    tiles, _ = read_tiles(tmp_path / "out")
+    left, top, right, bottom = tiles.tiles[0].boxes_xyxy_px[0]
+    assert (right - left) * (bottom - top) > 0.5 * 256 * 256
+
+
 def test_the_same_survey_gives_the_same_tiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     contents = []
     for name in ("one", "two"):
