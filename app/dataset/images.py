@@ -27,7 +27,7 @@ class ImageFacts:
 
 
 def read_grey(path: Path) -> NDArray[np.uint8] | None:
-    """An image as grey (H, W) uint8; None if it cannot be decoded to its end.
+    """An image as grey (H, W) uint8; None if it cannot be decoded to its end, or is larger than OpenCV takes.
 
     Deeper integers are shifted until their largest value fits, other numbers scaled by their largest value.
     """
@@ -37,7 +37,10 @@ def read_grey(path: Path) -> NDArray[np.uint8] | None:
         return None
     if len(data) == 0:
         return None
-    image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE)
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # of a side beyond 2^20 pixels, or more than 2^30 in all
+        return None
     if image is None or image.size == 0:
         return None
     if image.dtype == np.uint8:

@@ -52,6 +52,11 @@ def test_a_file_that_changed_is_named(tiles: TileSet) -> None:
         cache.get(1)
 
 
+def test_an_image_larger_than_opencv_takes_is_unreadable(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "long.tif"), np.zeros((2**20 + 1, 4), np.uint8))
+    assert read_grey(tmp_path / "long.tif") is None
+
+
 def test_deep_images_keep_their_contrast(tmp_path: Path) -> None:
     twelve_bit = picture(0).astype(np.uint16) << 4
     assert cv2.imwrite(str(tmp_path / "deep.tif"), twelve_bit)
