@@ -7,6 +7,7 @@ an image that was never labelled from one without objects, and the first teaches
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -56,7 +57,9 @@ def read_yolo(root: Path, defects: Defects, *, missing_is_background: bool = Fal
             parsed.append((path, found, rows))
     for stray in _stray_labels(root, set(label_files.values())):
         defects.add(stray, Defect.MISSING_IMAGE)
-    names = _class_names(root) or _numbered(label for _, _, rows in parsed for _, label, _ in rows)
+    names = _distinct(_class_names(root), root) or _numbered(
+        label for _, _, rows in parsed for _, label, _ in rows
+    )
     checked = (
         checked_tile(
             path,
@@ -154,14 +157,36 @@ def _class_names(root: Path) -> tuple[str, ...]:
             raise DatasetError(f"{listing} is not readable YAML; it must hold 'names: [...]'") from error
         names = content.get("names") if isinstance(content, dict) else None
         if isinstance(names, dict):
-            names = [names[key] for key in sorted(names, key=int)]
+            names = _by_number(names, listing)
         if isinstance(names, list) and names:
             return tuple(str(name) for name in names)
     for name in ("classes.txt", "labels/classes.txt"):
         if (root / name).is_file():
-            lines = (root / name).read_text(encoding="utf-8").splitlines()
+            try:
+                lines = (root / name).read_text(encoding="utf-8-sig").splitlines()
+            except UnicodeDecodeError as error:
+                raise DatasetError(f"{root / name} is no text in UTF-8; save it as such") from error
             return tuple(line.strip() for line in lines if line.strip())
     return ()
+
+
+def _by_number(names: dict[Any, Any], listing: Path) -> list[Any]:
+    """Names in the order of their numbers, which label files count from 0."""
+    numbered = {str(key): name for key, name in names.items()}
+    wanted = [str(number) for number in range(len(numbered))]
+    if set(numbered) != set(wanted):
+        given = ", ".join(numbered)
+        raise DatasetError(
+            f"{listing} numbers its names {given}; label files count classes from 0: number them 0 to {len(names) - 1}"
+        )
+    return [numbered[number] for number in wanted]
+
+
+def _distinct(names: tuple[str, ...], root: Path) -> tuple[str, ...]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DatasetError(f"{root} names two classes {twice!r}; give each class a name of its own")
+    return names
 
 
 def _numbered(labels: Iterator[int]) -> tuple[str, ...]:

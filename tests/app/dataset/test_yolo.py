@@ -75,6 +75,37 @@ def test_unreadable_data_yaml_is_named(tmp_path: Path) -> None:
         read_tiles(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("{1: mine, 2: rock}", r"data\.yaml numbers its names 1, 2; .* number them 0 to 1"),
+        ("{mine: 0, rock: 1}", r"data\.yaml numbers its names mine, rock; "),
+        ("[rock, mine, rock]", "names two classes 'rock'; give each class a name of its own"),
+    ],
+)
+def test_names_that_do_not_tell_classes_apart_are_refused(tmp_path: Path, names: str, message: str) -> None:
+    make_yolo(tmp_path, {"a": "1 .5 .5 .2 .2"})
+    (tmp_path / "data.yaml").write_text(f"names: {names}")
+    with pytest.raises(DatasetError, match=message):
+        read_tiles(tmp_path)
+
+
+def test_names_by_number_in_any_order(tmp_path: Path) -> None:
+    make_yolo(tmp_path, {"a": "1 .5 .5 .2 .2"})
+    (tmp_path / "data.yaml").write_text('names: {1: rock, "0": mine}')
+    assert read_tiles(tmp_path)[0].class_names == ("mine", "rock")
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
+    """As Windows' editor writes it."""
+    make_yolo(tmp_path, {"a": "1 .5 .5 .2 .2"})
+    (tmp_path / "classes.txt").write_bytes(b"\xef\xbb\xbftarget\r\nrock \r\n")
+    assert read_tiles(tmp_path)[0].class_names == ("target", "rock")
+    (tmp_path / "classes.txt").write_bytes("R\u00f6hre".encode("latin-1"))
+    with pytest.raises(DatasetError, match=r"classes\.txt is no text in UTF-8"):
+        read_tiles(tmp_path)
+
+
 def test_written_set_reads_back_with_its_groups(tmp_path: Path) -> None:
     source = make_yolo(
         tmp_path / "in", {"1_1": "0 .5 .5 .2 .2", "1_2": "1 .3 .3 .111 .2", "7_3": ""}, ["ship", "plane"]
