@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.dataset.formats.naming import GROUPS_FILE
 from app.dataset.images import HASH_BITS
 from app.dataset.tiles import TileSet
+from app.errors import DatasetError
 
 STAMP = re.compile(r"(?<!\d)((?:19|20)\d{12})(?!\d)([HL]?)")
 """yyyymmddhhmmss and the frequency; one pass stays in the minute, both frequencies included."""
@@ -116,14 +117,22 @@ def _second(stamp: str) -> datetime | None:
 
 
 def _listed(tiles: TileSet, file_name: str) -> dict[str, list[int]]:
-    """Groups of a list beside the data or one folder up; paths are relative to the list's folder."""
+    """Groups of a list beside the data or one folder up; paths are relative to the list's folder.
+
+    Raises:
+        DatasetError: the list is no text.
+    """
     index = {tile.path.resolve(): i for i, tile in enumerate(tiles.tiles)}
     groups: dict[str, list[int]] = defaultdict(list)
     for folder in (tiles.root, tiles.root.resolve().parent):
         listing = folder / file_name
         if not listing.is_file():
             continue
-        for line in listing.read_text(encoding="utf-8").splitlines():
+        try:
+            lines = listing.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise DatasetError(f"{listing} is no text in UTF-8; save it as such, or remove it") from error
+        for line in lines:
             name, _, path = line.partition("\t")
             member = index.get((folder / path.strip()).resolve())
             if member is not None:

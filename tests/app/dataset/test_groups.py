@@ -12,6 +12,7 @@ from app.dataset.images import perceptual_hash
 from app.dataset.read import read_tiles
 from app.dataset.split import split_by_group
 from app.dataset.split_report import split_report
+from app.errors import DatasetError
 from tests.app.dataset.made_sets import bare_tiles, make_yolo, picture
 
 
@@ -85,6 +86,17 @@ def test_copies_are_found_by_their_look(change: str) -> None:
     )
     groups = [t.group for t in assign_groups(hashed).tiles]
     assert groups[0] == groups[1] != groups[2]
+
+
+def test_a_mark_of_byte_order_takes_no_tile_out_of_its_group(tmp_path: Path) -> None:
+    """As Windows' editor writes it: the first tile of the list would lie on the other side of a split."""
+    make_yolo(tmp_path, {"a": "", "b": ""})
+    listing = tmp_path / "groups.tsv"
+    listing.write_bytes(b"\xef\xbb\xbfday 1\timages/a.png\r\nday 1\timages/b.png\r\n")
+    assert [t.group for t in read_tiles(tmp_path)[0].tiles] == ["day 1", "day 1"]
+    listing.write_bytes("R\u00f6hre\timages/a.png".encode("latin-1"))
+    with pytest.raises(DatasetError, match=r"groups\.tsv is no text in UTF-8"):
+        read_tiles(tmp_path)
 
 
 def test_even_images_join_nothing() -> None:
