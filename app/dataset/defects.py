@@ -24,6 +24,7 @@ class Defect(StrEnum):
     MISSING_LABELS = "missing label file"
     MISSING_IMAGE = "labels without image"
     UNREADABLE = "unreadable image"
+    LISTED_TWICE = "image listed more than once"
     MALFORMED = "malformed label"
     NOT_A_NUMBER = "coordinate not a number"
     OUTSIDE = "box outside the image"

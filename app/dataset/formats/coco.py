@@ -1,7 +1,7 @@
 """COCO: a JSON file with images, annotations, categories; boxes as left, top, width, height in pixels."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def find_coco(root: Path) -> list[CocoFile]:
     found = []
     for path in sorted(root.rglob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             continue
         if isinstance(content, dict) and set(content) >= PARTS:
@@ -50,6 +50,7 @@ def read_coco(root: Path, files: list[CocoFile], defects: Defects) -> TileSet:
         for n, entry in enumerate(file.content["images"])
     }
     facts = examine(dict.fromkeys(path for path in places.values() if path is not None))
+    listed = Counter(places.values())
     tiles = []
     for file in files:
         by_image = _annotations(file, label_of, defects)
@@ -60,6 +61,8 @@ def read_coco(root: Path, files: list[CocoFile], defects: Defects) -> TileSet:
                 defects.add(file.path, Defect.MISSING_IMAGE, str(entry.get("file_name")))
             elif (found := facts[path]) is None:
                 defects.add(path, Defect.UNREADABLE)
+            elif listed[path] > 1:  # none of its entries has all boxes for sure
+                defects.add(path, Defect.LISTED_TWICE, f"in {file.path.name}")
             elif boxes is not None:
                 tile = checked_tile(
                     path, found, boxes, label_file=path, class_count=len(names), defects=defects

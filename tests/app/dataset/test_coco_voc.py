@@ -99,6 +99,25 @@ def test_two_files_must_agree_on_categories(tmp_path: Path) -> None:
         read_tiles(tmp_path)
 
 
+def test_an_image_that_two_files_list_is_told_and_not_taken_twice(tmp_path: Path) -> None:
+    """Each would teach that the other's objects are not there."""
+    coco_set(tmp_path)
+    other = json.loads((tmp_path / "instances.json").read_text())
+    other["annotations"][0] |= {"category_id": 3, "bbox": [30, 4, 10, 8]}
+    (tmp_path / "planes.json").write_text(json.dumps(other))
+    with pytest.raises(DatasetError, match="2 x image listed more than once") as raised:
+        read_tiles(tmp_path)
+    assert raised.value.defects == tuple(
+        f"images/a.png: image listed more than once, in {name}.json" for name in ("instances", "planes")
+    )
+
+
+def test_a_mark_of_byte_order_does_not_hide_a_file(tmp_path: Path) -> None:
+    listing = coco_set(tmp_path) / "instances.json"
+    listing.write_bytes(b"\xef\xbb\xbf" + listing.read_bytes())
+    assert read_tiles(tmp_path)[0].format == "COCO"
+
+
 def voc_set(root: Path, box: str, image: bool = True) -> Path:
     if image:
         write_picture(root / "JPEGImages" / "a.png", 1)
