@@ -68,12 +68,16 @@ def _parse(file: Path, defects: Defects) -> list[NamedBox] | None:
     try:
         # Annotations are the user's own files; Python's parser resolves no external entities.
         tree = ET.parse(file)  # noqa: S314
-    except ET.ParseError as error:
+    except (
+        ET.ParseError,
+        LookupError,
+        ValueError,
+    ) as error:  # the last two: a character set that Python lacks
         defects.add(file, Defect.MALFORMED, f"is not XML ({error})")
         return None
     boxes, bad = [], False
     for number, entry in enumerate(tree.iterfind("object"), 1):
-        place, name, box = f"object {number}", entry.findtext("name"), entry.find("bndbox")
+        place, name, box = f"object {number}", entry.findtext("name", "").strip(), entry.find("bndbox")
         try:
             if not name or box is None:
                 raise ValueError("no name or no bndbox")
@@ -83,7 +87,7 @@ def _parse(file: Path, defects: Defects) -> list[NamedBox] | None:
             defects.add(file, Defect.MALFORMED, f"{place}: {error}")
             bad = True
             continue
-        boxes.append((place, name.strip(), (left - 1, top - 1, right, bottom)))
+        boxes.append((place, name, (left - 1, top - 1, right, bottom)))
     return None if bad else boxes
 
 

@@ -149,6 +149,23 @@ def test_voc_defects(tmp_path: Path, box: str, message: str) -> None:
         read_tiles(voc_set(tmp_path, box))
 
 
+@pytest.mark.parametrize("character_set", ["klingon", "gb2312"])
+def test_voc_in_a_character_set_that_python_lacks(tmp_path: Path, character_set: str) -> None:
+    voc_set(tmp_path, "<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>")
+    file = tmp_path / "Annotations" / "a.xml"
+    file.write_text(f'<?xml version="1.0" encoding="{character_set}"?>' + file.read_text())
+    with pytest.raises(DatasetError, match=r"a\.xml: malformed label, is not XML"):
+        read_tiles(tmp_path)
+
+
+def test_voc_object_without_a_name(tmp_path: Path) -> None:
+    voc_set(tmp_path, "<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>")
+    file = tmp_path / "Annotations" / "a.xml"
+    file.write_text(file.read_text().replace("ship", " "))
+    with pytest.raises(DatasetError, match="object 1: no name or no bndbox"):
+        read_tiles(tmp_path)
+
+
 def test_voc_annotation_and_image_without_each_other(tmp_path: Path) -> None:
     box = "<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>"
     voc_set(tmp_path, box, image=False)
