@@ -7,8 +7,8 @@ from typing import Any
 
 CONFIDENCE = 0.95
 """Of the bound: the true rate lies below it in so many of a hundred such surveys."""
-ABOVE = 1e-6
-"""So much above the last alarm that is not wanted any more."""
+ABOVE = 1e-5
+"""So much above the last alarm that is not wanted any more: beyond the rounding of the scores that are kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,6 +54,14 @@ def test_kept_and_read_again() -> None:
     assert again.operating_point(0.5) == one.operating_point(0.5)
 
 
+@pytest.mark.parametrize("score", [0.7000049, 0.7000051, 0.7])
+def test_a_kept_threshold_lets_no_more_pass_than_was_wanted(score: float) -> None:
+    """Scores are kept rounded; the detector's own, which the threshold meets, are not."""
+    one = ground(0.9, 0.8, score, 0.3)
+    kept = EmptyGround.from_dict(json.loads(json.dumps(one.as_dict())))
+    assert one.count(kept.operating_point(1.0).threshold) == 2
+
+
 def test_area_must_be_positive() -> None:
     with pytest.raises(ValueError, match="must be positive"):
         ground(area_km2=0)
