@@ -1,6 +1,7 @@
 """8 bits: the graph computes in integers, answers nearly the same, and is refused where it loses accuracy."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,23 @@ def test_loss_of_accuracy_is_refused_with_the_figures(
             card=CARD,
             calibration=tiles.subset(range(4)),
             evaluation=tiles.subset(range(4, 10)),
+            size_px=96,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tiles_that_cannot_show_a_loss_are_refused(tiles: TileSet, tmp_path: Path) -> None:
+    bare = tuple(
+        replace(tile, boxes_xyxy_px=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
+        for tile in tiles.tiles
+    )
+    with pytest.raises(ModelError, match="AP50 is 0 on 6 tiles with 0 boxes; nothing was written"):
+        export_int8(
+            model_of_small_boxes(),
+            tmp_path / "best.int8.onnx",
+            card=CARD,
+            calibration=tiles.subset(range(4)),
+            evaluation=replace(tiles, tiles=bare).subset(range(4, 10)),
             size_px=96,
         )
     assert list(tmp_path.iterdir()) == []
