@@ -155,6 +155,7 @@ class Session:
         if not finite:
             self.position.errors["nonfinite_loss"] += 1
             self._lost_in_a_row += 1
+            self._forget_statistics()
             if self._lost_in_a_row >= LOST_BATCHES_LIMIT:
                 raise RunError(
                     f"no finite loss in {LOST_BATCHES_LIMIT} batches up to step {self.position.step}; "
@@ -175,6 +176,12 @@ class Session:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.average.update(self.model)
+
+    def _forget_statistics(self) -> None:
+        """The norms have counted what is not finite and would hold it for ever: back to those of the average."""
+        kept = dict(self.average.module.named_buffers())
+        for name, buffer in self.model.named_buffers():
+            buffer.copy_(kept[name])
 
     def write_checkpoint(self, stream: BinaryIO) -> None:
         """Everything a resumed run needs to go on as if it had never stopped."""

@@ -10,12 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
 
 from app.dataset.cache import PixelCache
-from app.dataset.tile_batches import TileBatches
+from app.dataset.tile_batches import Batch, TileBatches
 from app.detector.model_file import ModelCard, read_model, write_model
 from app.detector.network import DetectorConfig, SidescanTargetDetector
 from app.device.batch_size import MicroBatch
@@ -229,6 +230,26 @@ def test_loss_that_stays_not_finite_ends_with_advice(
     monkeypatch.setattr(Session, "_accumulate", lambda self, batch: nothing)
     with pytest.raises(RunError, match=r"no finite loss in 20 batches .* --dtype float32"):
         train(tiny_job(data, tmp_path / "run", config=tiny_config(epochs=20)), Silent())
+
+
+def test_a_batch_without_a_finite_loss_leaves_no_trace_in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one whose features overflowed 16 bits: the norms have seen it before its loss is known."""
+    batch = Batch(
+        images_B1HW=np.random.default_rng(0).integers(0, 256, (4, 1, 64, 64), dtype=np.uint8),
+        boxes=[np.array([[10, 10, 30, 30]], np.float32)] * 4,
+        labels=[np.zeros(1, np.int64)] * 4,
+    )
+    session = Session(tiny_config(), ("target",), cpu_plan(), total_steps=10)
+    session.step(batch)
+    with monkeypatch.context() as patch:
+        to_device = Session._to_device
+        patch.setattr(Session, "_to_device", lambda self, images: to_device(self, images) * float("nan"))
+        session.step(batch)
+    session.step(batch)
+    assert session.position.errors["nonfinite_loss"] == 1
+    assert all(
+        v.isfinite().all() for m in (session.model, session.average.module) for v in m.state_dict().values()
+    )
 
 
 @pytest.mark.slow
