@@ -223,7 +223,8 @@ class _Training:
             }
         )
         self.progress.note(f"epoch {position.epoch}: AP50 {scores.ap50:.3f}, AP50:95 {scores.ap50_95:.3f}")
-        if scores.ap50 > position.best_ap50:
+        # Where validation holds no box every epoch scores 0: the last one is kept then, not the first.
+        if scores.ap50 > position.best_ap50 or not scores.boxes:
             position.best_ap50, position.best_epoch = scores.ap50, position.epoch
             self.scores = scores
             self._keep_best(scores)

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from app.dataset.cache import PixelCache
+from app.dataset.split import Split
 from app.dataset.tile_batches import Batch, TileBatches
 from app.detector.model_file import ModelCard, read_model, write_model
 from app.detector.network import DetectorConfig, SidescanTargetDetector
@@ -230,6 +231,14 @@ def test_loss_that_stays_not_finite_ends_with_advice(
     monkeypatch.setattr(Session, "_accumulate", lambda self, batch: nothing)
     with pytest.raises(RunError, match=r"no finite loss in 20 batches .* --dtype float32"):
         train(tiny_job(data, tmp_path / "run", config=tiny_config(epochs=20)), Silent())
+
+
+def test_validation_without_a_box_keeps_the_last_epoch(data: Path, tmp_path: Path) -> None:
+    job = tiny_job(data, tmp_path / "run")
+    empty = tuple(i for i, tile in enumerate(job.tiles.tiles) if not len(tile.labels))
+    shown = tuple(i for i in range(len(job.tiles)) if i not in empty)
+    assert train(replace(job, split=Split(train=shown, val=empty)), Silent()).code is ExitCode.DONE
+    assert read_model(job.run.best_model)[1].name.endswith("epoch 2")
 
 
 def test_a_batch_without_a_finite_loss_leaves_no_trace_in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
