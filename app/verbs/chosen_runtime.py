@@ -9,6 +9,7 @@ from app.errors import ModelError, SettingsError
 from app.verbs.console import warn
 
 QUICK, AUTO = "quick", "auto"
+ON_CPU_ALONE: tuple[RuntimeKind, ...] = ("onnx", "openvino")
 CHOICES = (QUICK, AUTO, *get_args(RuntimeKind))
 
 
@@ -37,6 +38,8 @@ def chosen_runtime(
         DeviceError: see `load_runtime`.
     """
     require_choice(runtime)
+    if device == "auto" and runtime in ON_CPU_ALONE:
+        device = "cpu"
     device = _present(device, fallback)
     if runtime == AUTO:
         from app.detector.fastest import fastest_runtime

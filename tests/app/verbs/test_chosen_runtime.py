@@ -62,6 +62,18 @@ def test_where_there_is_nothing_but_a_cpu_quick_is_onnx_too(
     )
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_runtimes_of_the_cpu_take_it_where_any_device_will_do(
+    runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino", reason="OpenVINO is not installed (extra `openvino`)")
+    monkeypatch.setattr("app.device.choice.TorchProbe", lambda: FakeProbe(counts={"cuda": 1}))
+    assert "on cpu" in opened("shipped", runtime, device="auto").description
+    with pytest.raises(DeviceError, match=f"--runtime {runtime} runs on the CPU, not on cuda:0"):
+        opened("shipped", runtime, device="cuda")
+
+
 def test_auto_needs_no_torch_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.verbs.chosen_runtime.find_spec", lambda _: None)
     assert "ONNX Runtime" in opened("shipped", "quick", device="auto").description
