@@ -11,6 +11,9 @@ from app.detector.detections import Detections
 
 MOST_PER_TILE = 300
 """Detections per tile that count; as many as `nms.select` keeps."""
+MOST_AREA_PX, UNCOUNTED_AREA_PX = 1e10, 1e11
+"""COCO passes over boxes beyond the areas asked for. As a crowd, its other way to, a box would also take in every
+alarm that lies inside of it."""
 Bools = NDArray[np.bool_]
 
 
@@ -62,7 +65,7 @@ def _coco_precision(
 
     reference = COCO(truth)
     evaluation = COCOeval_faster(reference, reference.loadRes(found), "bbox", print_function=_quiet)
-    evaluation.params.areaRng = [[0.0, 1e10], *([low**2, high**2] for low, high in sizes_px.values())]
+    evaluation.params.areaRng = [[0.0, MOST_AREA_PX], *([low**2, high**2] for low, high in sizes_px.values())]
     evaluation.params.areaRngLbl = ["all", *sizes_px]
     if ious is not None:
         evaluation.params.iouThrs = np.asarray(ious)
@@ -83,10 +86,11 @@ def _truth_dict(truth: TileSet, counted: Sequence[Bools] | None) -> dict[str, An
             zip(tile.boxes_xyxy_px.tolist(), tile.labels.tolist(), strict=True)
         ):
             width, height = box[2] - box[0], box[3] - box[1]
-            ignored = counted is not None and not counted[image_id - 1][place]
+            counts = counted is None or counted[image_id - 1][place]
+            area = width * height if counts else UNCOUNTED_AREA_PX
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": image_id, "category_id": label + 1}
-                | {"iscrowd": int(ignored), "bbox": [box[0], box[1], width, height], "area": width * height}
+                | {"iscrowd": 0, "bbox": [box[0], box[1], width, height], "area": area}
             )
     return {
         "images": [

@@ -39,6 +39,14 @@ def test_what_finds_an_object_of_another_band_is_no_alarm() -> None:
     assert scores.per_range_m["15 to 30 m"]["recall"] == 1.0
 
 
+def test_an_alarm_inside_an_object_of_another_band_is_one() -> None:
+    # A small alarm on a large object has not found it: with another object's overlap it would be an alarm too.
+    large, small, alarm = (0, 0, 300, 300), (350, 350, 370, 370), (10, 10, 30, 30)
+    scores = score_detections(tile_set(tile(large, small)), [found((alarm, 0.9), (small, 0.8), (large, 0.7))])
+    assert scores.per_size["small"]["ap50"] == pytest.approx(0.5)
+    assert scores.per_size["large"]["ap50"] == 1.0
+
+
 def test_tiles_of_unknown_geometry_are_in_no_band() -> None:
     tiles = tile_set(replace(tile(BOX_A), geometry=PLACE), tile(BOX_B))
     scores = score_detections(tiles, [found((BOX_A, 0.9)), found()])
