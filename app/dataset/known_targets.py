@@ -53,7 +53,7 @@ def read_targets(path: Path) -> tuple[KnownTarget, ...]:
         for place, fields in reader(path):
             try:
                 targets.append(_target(place, fields))
-            except ValueError as error:
+            except (TypeError, ValueError) as error:  # of float(): a list where a number belongs
                 defects.append(f"{path.name}: {place}: {error}")
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
         raise DatasetError(
@@ -78,18 +78,21 @@ def _csv_rows(path: Path) -> Iterator[Row]:
 
 
 def _geojson_rows(path: Path) -> Iterator[Row]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     features = content.get("features") if isinstance(content, dict) else None
     if not isinstance(features, list):
         raise DatasetError(f"{path} is no GeoJSON FeatureCollection; export the targets as points")
     for number, feature in enumerate(features, 1):
         fields: dict[str, Any] = {}
         if isinstance(feature, dict):
-            fields = {str(k).lower(): v for k, v in (feature.get("properties") or {}).items()}
-            geometry = feature.get("geometry")
+            properties, geometry = feature.get("properties"), feature.get("geometry")
+            if isinstance(properties, dict):
+                fields = {str(k).lower(): v for k, v in properties.items()}
             if isinstance(geometry, dict) and geometry.get("type") == "Point":
-                position = geometry.get("coordinates") or []
-                fields |= dict(zip(("lon", "lat"), position, strict=False))
+                position = geometry.get("coordinates")
+                fields |= dict(
+                    zip(("lon", "lat"), position if isinstance(position, list) else (), strict=False)
+                )
         yield f"feature {number}", fields
 
 

@@ -308,6 +308,30 @@ def test_targets_from_geojson(tmp_path: Path) -> None:
     assert (target.length_m, target.width_m, target.height_m, target.heading_deg) == (40, 8, None, 30)
 
 
+@pytest.mark.parametrize(
+    ("coordinates", "properties", "message"),
+    [
+        ([[10.5, 45.25]], {}, "feature 1: .* number, not 'list'"),
+        ([10.5, 45.25], {"length_m": [3]}, "feature 1: .* number, not 'list'"),
+        (5, [1], r"feature 1: has no position \(lon, lat\)"),
+    ],
+)
+def test_what_is_no_number_in_geojson_is_a_wrong_target(
+    tmp_path: Path, coordinates: object, properties: object, message: str
+) -> None:
+    point = {"type": "Point", "coordinates": coordinates}
+    path = geojson(tmp_path / "t.geojson", {"geometry": point, "properties": properties})
+    with pytest.raises(DatasetError, match=message):
+        read_targets(path)
+
+
+def test_a_mark_of_byte_order_before_geojson_is_passed_over(tmp_path: Path) -> None:
+    point = {"type": "Point", "coordinates": [10.5, 45.25]}
+    path = geojson(tmp_path / "t.geojson", {"geometry": point, "properties": {}})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_targets(path)[0].longitude == 10.5
+
+
 def test_contacts_of_a_survey_are_known_targets(tmp_path: Path) -> None:
     path = tmp_path / "contacts.csv"
     path.write_text("id,label,longitude_deg,latitude_deg,length_m\nC0001,ship,10.5,45.25,40\n")
