@@ -12,7 +12,10 @@ def simulate(
     out: options.OutFolder = Path("simulated"),
     lines: Annotated[int, typer.Option(min=1, help="Survey lines, one XTF file each.")] = 2,
     pings: Annotated[int, typer.Option(min=64, help="Pings of a line.")] = 2000,
-    range_m: Annotated[float, typer.Option(min=5, max=300, help="Slant range of one side.")] = 50.0,
+    range_m: Annotated[
+        float,
+        typer.Option(min=14, max=300, help="Slant range of one side; the towfish is 7 m above the bottom."),
+    ] = 50.0,
     tiles: Annotated[int, typer.Option(min=0, help="Write this many labelled tiles (YOLO) instead.")] = 0,
     size_px: Annotated[int, typer.Option(min=64, max=4096, help="Side of a tile.")] = 256,
     seed: options.Seed = None,

@@ -165,6 +165,7 @@ def test_bad_input_is_one_line_and_a_code(
         ("train --threads 0", "--threads"),
         ("train --workers 0", "--workers"),
         ("simulate --seed -1", "--seed"),
+        ("simulate --range-m 10", "--range-m"),
         ("simulate --tiles 3 --size-px 100000", "--size-px"),
         ("import --survey . --targets a.csv --tile-px -5", "--tile-px"),
         ("evaluate --threshold 50", "--threshold"),
