@@ -1,5 +1,6 @@
 """What is held together: by name, by list, by look."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,7 +102,20 @@ def test_a_mark_of_byte_order_takes_no_tile_out_of_its_group(tmp_path: Path) -> 
 
 def test_even_images_join_nothing() -> None:
     assert perceptual_hash(np.full((64, 64), 30, np.uint8)) == b""
-    assert near_pairs(fingerprints(bare_tiles(["a.png", "b.png"]))) == []
+    assert list(near_pairs(fingerprints(bare_tiles(["a.png", "b.png"])))) == []
+
+
+def test_many_tiles_that_are_all_alike_need_no_room_for_their_pairs() -> None:
+    tiles = bare_tiles([f"t{number}x.png" for number in range(500)])
+    alike = replace(tiles, tiles=tuple(replace(tile, fingerprint=bytes([85] * 32)) for tile in tiles.tiles))
+    tracemalloc.start()
+    try:
+        grouped = assign_groups(alike)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len({tile.group for tile in grouped.tiles}) == 1
+    assert peak_bytes < 4e6  # 124,750 pairs of 72 bytes and more
 
 
 def test_what_is_joined_twice_is_one_group(tmp_path: Path) -> None:
