@@ -25,9 +25,11 @@ class CocoFile:
 
 
 def find_coco(root: Path) -> list[CocoFile]:
-    """JSON files below `root` that have COCO's three lists."""
+    """JSON files below `root` that have COCO's three lists; hidden files and folders are left out."""
     found = []
     for path in sorted(root.rglob("*.json")):
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):

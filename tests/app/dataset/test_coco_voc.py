@@ -112,6 +112,13 @@ def test_an_image_that_two_files_list_is_told_and_not_taken_twice(tmp_path: Path
     )
 
 
+def test_copies_that_an_editor_hides_are_left_out(tmp_path: Path) -> None:
+    listing = coco_set(tmp_path) / "instances.json"
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / "instances-checkpoint.json").write_bytes(listing.read_bytes())
+    assert len(read_tiles(tmp_path)[0]) == 1
+
+
 def test_a_mark_of_byte_order_does_not_hide_a_file(tmp_path: Path) -> None:
     listing = coco_set(tmp_path) / "instances.json"
     listing.write_bytes(b"\xef\xbb\xbf" + listing.read_bytes())
