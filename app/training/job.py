@@ -97,6 +97,8 @@ def prepare_job(
             # Before the run is begun: it would go on asking for what cannot be read.
             read_model(model_path(config.start_from, "torch"))
         split = split_by_group(tiles, val_fraction=config.val_fraction, seed=config.seed)
+        for line in _without_objects(tiles, split):
+            progress.note(line)
         run.write_record(make_record(config, tiles, split, plan))
     return TrainJob(
         config=config,
@@ -106,6 +108,20 @@ def prepare_job(
         run=run,
         limits=limits.counting(run.spent_usd()),
     )
+
+
+def _without_objects(tiles: TileSet, split: Split) -> list[str]:
+    """Warnings of parts whose tiles are all background: few groups cannot be dealt as one would like."""
+    parts = (
+        ("training", split.train, "nothing can be learned"),
+        ("validation", split.val, "every epoch scores 0, and the last one is kept"),
+    )
+    return [
+        f"warning: no tile of the {name} part holds an object, so that {then}; another --val-fraction or --seed "
+        "divides the groups otherwise"
+        for name, indices, then in parts
+        if not any(len(tiles.tiles[index].labels) for index in indices)
+    ]
 
 
 def _kept(began: TrainConfig, asked: TrainConfig) -> str:

@@ -11,7 +11,7 @@ from app.device.plan import plan_device
 from app.errors import ModelError
 from app.training.job import plan_as_begun
 from tests.app.device.fake_probe import FakeProbe
-from tests.app.training.made_run import tiny_config, tiny_job, write_squares
+from tests.app.training.made_run import Notes, tiny_config, tiny_job, write_squares
 
 
 def test_run_keeps_its_number_format_on_the_same_cpu() -> None:
@@ -36,3 +36,19 @@ def test_a_model_that_cannot_be_started_from_begins_no_run(tmp_path: Path) -> No
     with pytest.raises(ModelError, match=r"typo cannot be read .*; check the path"):
         tiny_job(data, tmp_path / "run", config=tiny_config(start_from=str(tmp_path / "typo")))
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_part_of_the_split_that_is_all_background_is_told(tmp_path: Path) -> None:
+    """Two groups, one of them background: the division has no better choice than to leave one part without objects."""
+    data = write_squares(tmp_path / "data", count=8)
+    for number in range(4, 8):
+        (data / "labels" / f"tile{number:03d}.txt").write_text("")
+    progress = Notes()
+    job = tiny_job(data, tmp_path / "run", progress=progress)
+    in_training = any(len(job.tiles.tiles[index].labels) for index in job.split.train)
+    assert [note.partition(",")[0] for note in progress.notes if "warning" in note] == [
+        f"warning: no tile of the {'validation' if in_training else 'training'} part holds an object"
+    ]
+    progress.notes.clear()
+    tiny_job(write_squares(tmp_path / "whole"), tmp_path / "other", progress=progress)
+    assert progress.notes == []
