@@ -78,8 +78,15 @@ class ReferenceDetector(nn.Module):
         """Training loss of a batch against B entries of boxes (n, 4) and labels (n,), in float32.
 
         The parts bear the names of our detector's: `iou` is the box loss, `distribution` the centreness.
+
+        Args:
+            boxes_xyxy_px, labels: on any device.
         """
-        targets = [{"boxes": b, "labels": x} for b, x in zip(boxes_xyxy_px, labels, strict=True)]
+        device = raw.anchors_N4.device
+        targets = [
+            {"boxes": b.to(device), "labels": x.to(device)}
+            for b, x in zip(boxes_xyxy_px, labels, strict=True)
+        ]
         parts = self.network.compute_loss(
             targets,
             {

@@ -9,6 +9,7 @@ from app.detector.reference import ReferenceConfig, ReferenceDetector
 from app.detector.torch_runtime import TorchRuntime
 from app.device.choice import choose_device
 from app.device.plan import plan_device
+from tests.app.device.pretended_gpu import pretended_gpu
 
 CONFIG = ReferenceConfig(class_names=("target", "ship"), neck_width=32, head_depth=1)
 BOX = torch.tensor([[14.0, 10.0, 50.0, 44.0]])
@@ -69,3 +70,16 @@ def test_batch_without_boxes_has_a_finite_loss_with_gradient() -> None:
     assert torch.isfinite(parts["loss"])
     assert float(parts["iou"].detach()) == 0
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_targets_of_the_host_teach_a_network_on_a_device() -> None:
+    """As our own network's loss takes them."""
+    picture = torch.rand(2, 1, 64, 64)
+    torch.manual_seed(0)
+    model = ReferenceDetector(CONFIG).train()
+    expected = float(model.loss(model(picture), [BOX, BOX], [SHIP, SHIP])["loss"].detach())
+    with pretended_gpu("cuda") as gpu:
+        there = model.to(gpu.device)
+        parts = there.loss(there(picture.to(gpu.device)), [BOX, BOX], [SHIP, SHIP])
+        parts["loss"].backward()
+        assert float(parts["loss"].detach()) == pytest.approx(expected, rel=1e-4)
