@@ -25,7 +25,7 @@ def aws(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty account, as the environment's variables name it; its address."""
     import httpx
 
-    httpx.post(f"{moto_address}/moto-api/reset").raise_for_status()
+    httpx.post(f"{moto_address}/moto-api/reset", timeout=60).raise_for_status()
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
