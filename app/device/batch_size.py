@@ -38,7 +38,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def find_batch_size(
-    try_batch: Callable[[int], int], *, limit_bytes: int, largest: int = 256, smallest: int = 1
+    try_batch: Callable[[int], int], *, limit_bytes: int, largest: int = 256
 ) -> tuple[int, str]:
     """Largest power of two whose peak memory stays under a limit.
 
@@ -51,9 +51,9 @@ def find_batch_size(
         The size and the reason in words.
 
     Raises:
-        DeviceError: not even `smallest` fits.
+        DeviceError: not even one sample fits.
     """
-    best, best_bytes, size = 0, 0, smallest
+    best, best_bytes, size = 0, 0, 1
     while size <= largest:
         try:
             used = try_batch(size)
@@ -71,7 +71,7 @@ def find_batch_size(
         why = f"{largest} is the largest asked for"
     if best == 0:
         raise DeviceError(
-            f"a batch of {smallest} does not fit under {limit_bytes / 2**20:,.0f} MiB ({why}); "
+            f"a batch of 1 does not fit under {limit_bytes / 2**20:,.0f} MiB ({why}); "
             "use smaller tiles (--size-px) or raise the memory limit"
         )
     return best, f"{best} needs {best_bytes / 2**20:,.0f} of {limit_bytes / 2**20:,.0f} MiB; {why}"

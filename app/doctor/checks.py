@@ -49,14 +49,14 @@ OPTIONAL_PROGRAMS = {
 LEAST_FREE_GIB = 5.0
 
 
-def run_checks(device: str = "auto", *, out: Path = Path()) -> tuple[Check, ...]:
+def run_checks(device: str = "auto") -> tuple[Check, ...]:
     """Look at everything; a check that fails does not keep the others from being made."""
     return (
         _python(),
         *_packages(),
         *_devices(device),
         *_model(),
-        _disk(out),
+        _disk(),
         *_programs(),
     )
 
@@ -126,16 +126,17 @@ def _model() -> Iterator[Check]:
             yield Check(name=f"weights ({runtime})", state=State.OK, detail=opened.description)
 
 
-def _disk(out: Path) -> Check:
+def _disk() -> Check:
     from app.storage import require_writable
 
+    here = Path()
     try:
-        require_writable(out)
+        require_writable(here)
     except SonarstackError as error:
         return Check(
-            name="disk", state=State.MISSING, detail=str(error), advice="give a folder you may write to"
+            name="disk", state=State.MISSING, detail=str(error), advice="go to a folder you may write to"
         )
-    free = shutil.disk_usage(out.resolve()).free / 2**30
+    free = shutil.disk_usage(here.resolve()).free / 2**30
     if free < LEAST_FREE_GIB:
         return Check(
             name="disk", state=State.MISSING, detail=f"{free:.1f} GiB free", advice="free some space"

@@ -76,7 +76,7 @@ class FileView:
     more_defects: int
 
 
-def html_text(result: SurveyResult, *, created: datetime | None = None) -> str:
+def html_text(result: SurveyResult) -> str:
     """The page; its size is bounded by the budgets for pictures and by `MOST_CARDS`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -96,7 +96,7 @@ def html_text(result: SurveyResult, *, created: datetime | None = None) -> str:
         maps=survey_maps(result),
         files=_files(result, hues),
         settings=[(name, "automatic" if v is None else v) for name, v in result.options.as_dict().items()],
-        created=f"{created or datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         without_picture=sum(card.picture is None for card in cards),
         most_defects=MOST_DEFECTS,
         not_shown=len(result.contacts) - len(cards),

@@ -34,7 +34,7 @@ def measured_batch_size(config: TrainConfig, plan: DevicePlan, *, memory_limit: 
             raise MemoryError(f"a batch of {size} was halved")
         return peak.bytes
 
-    return find_batch_size(try_batch, limit_bytes=int(total * memory_limit), largest=256)
+    return find_batch_size(try_batch, limit_bytes=int(total * memory_limit))
 
 
 def _made_up(count: int, size_px: int) -> Batch:

@@ -39,22 +39,21 @@ class GainState:
     """Medians of the last rows."""
 
 
-def normalise_gain(image_RW: NDArray[np.generic], *, local_mean: float = LOCAL_MEAN) -> NDArray[np.uint8]:
+def normalise_gain(image_RW: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Divide by the across-track trend and by each ping's own gain.
 
     Args:
         image_RW: (R, W) any depth, one side, column 0 nearest. Some hundred rows give a steady trend. What is 0
             through a group of rows counts as not recorded and does not pull the trend down.
-        local_mean: brightness that the bottom gets.
 
     Returns:
         (R, W) uint8; where nothing was recorded it stays 0.
     """
-    return normalise_gain_after(image_RW, None, local_mean=local_mean)[0]
+    return normalise_gain_after(image_RW, None)[0]
 
 
 def normalise_gain_after(
-    image_RW: NDArray[np.generic], before: GainState | None, *, local_mean: float = LOCAL_MEAN
+    image_RW: NDArray[np.generic], before: GainState | None
 ) -> tuple[NDArray[np.uint8], GainState | None]:
     """`normalise_gain` for a block that follows another without a seam.
 
@@ -72,7 +71,7 @@ def normalise_gain_after(
     image = image_RW if image_RW.dtype in (np.uint8, np.uint16, np.float32) else image_RW.astype(np.float32)
     trend_GW = _faded(_trend(_group_means(image)), before)
     least = 1e-6 * float(trend_GW.max())
-    inverse_GW = np.where(trend_GW > least, local_mean / np.maximum(trend_GW, max(least, 1e-9)), 0.0)
+    inverse_GW = np.where(trend_GW > least, LOCAL_MEAN / np.maximum(trend_GW, max(least, 1e-9)), 0.0)
     inverse_GW = inverse_GW.astype(np.float32)
     levels = _levels(image, inverse_GW)
     told = levels if before is None else np.concatenate([before.levels, levels])

@@ -43,21 +43,18 @@ class Texture:
     field: int
     """Index in the bank, 0 white noise to 5 smooth."""
     texel_m: float
-    """Ground size of a texel along the texture's own first axis."""
-    stretch: float
-    """Texels are this much longer along the second axis."""
+    """Ground size of a texel."""
     angle_rad: float
     origin: tuple[float, float]
     """Where the ground's origin lies in the field, texels."""
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, field: int, texel_m: float, *, stretch: float = 1.0) -> "Texture":
+    def draw(cls, rng: np.random.Generator, field: int, texel_m: float) -> "Texture":
         """A texture at a random place, turned at random."""
         origin = rng.uniform(0, SIDE_TEXELS, 2)
         return cls(
             field=field,
             texel_m=texel_m,
-            stretch=stretch,
             angle_rad=float(rng.uniform(0, 2 * np.pi)),
             origin=(float(origin[0]), float(origin[1])),
         )
@@ -75,7 +72,7 @@ class Texture:
         coarse_x, coarse_y = x_m[coarse], y_m[coarse]
         cos, sin = math.cos(self.angle_rad), math.sin(self.angle_rad)
         u = (coarse_x * cos + coarse_y * sin) / self.texel_m + self.origin[0]
-        v = (coarse_y * cos - coarse_x * sin) / (self.texel_m * self.stretch) + self.origin[1]
+        v = (coarse_y * cos - coarse_x * sin) / self.texel_m + self.origin[1]
         # cv2.remap holds whole parts in 16 bits: stay near the field, which repeats anyway.
         u -= SIDE_TEXELS * math.floor(u.min() / SIDE_TEXELS)
         v -= SIDE_TEXELS * math.floor(v.min() / SIDE_TEXELS)

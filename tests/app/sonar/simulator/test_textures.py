@@ -28,7 +28,7 @@ def test_overlapping_blocks_agree() -> None:
 
 
 def test_it_repeats_and_never_runs_out() -> None:
-    texture = Texture(field=2, texel_m=0.2, stretch=1.0, angle_rad=0.0, origin=(5.0, 7.0))
+    texture = Texture(field=2, texel_m=0.2, angle_rad=0.0, origin=(5.0, 7.0))
     x, y = grid(0, 64)
     period = np.float32(SIDE_TEXELS * 0.2)
     np.testing.assert_allclose(texture.at(x, y, 0.1), texture.at(x + 200 * period, y, 0.1), atol=0.2)
