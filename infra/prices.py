@@ -63,13 +63,13 @@ def read_prices(folder: Path = FOLDER) -> list[Price]:
     return found
 
 
-def read_peaks(folder: Path = FOLDER) -> dict[str, Peak]:
+def read_peaks() -> dict[str, Peak]:
     """Peak rates by the GPU's name.
 
     Raises:
         PriceError: as `read_prices`.
     """
-    path = folder / f"{DEVICES}.csv"
+    path = FOLDER / f"{DEVICES}.csv"
     peaks = {}
     for number, row in _rows(path):
         try:

@@ -105,15 +105,15 @@ class LiveStack:
         return seen.status, seen.run
 
 
-def open_stack(stack: str, *, folder: Path = PROJECT) -> LiveStack:
+def open_stack(stack: str) -> LiveStack:
     """The stack that is up under this name.
 
     Raises:
         EngineError: it is not up, or the pulumi program is missing.
     """
-    target = read_stack_file(folder, stack).target
-    variables = engine_variables(folder, target, os.environ)
-    outputs = stack_outputs(folder, stack, variables)
+    target = read_stack_file(PROJECT, stack).target
+    variables = engine_variables(PROJECT, target, os.environ)
+    outputs = stack_outputs(PROJECT, stack, variables)
     try:
         run, job = outputs["run"], open_work(outputs["where"])
     except KeyError as error:

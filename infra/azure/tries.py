@@ -41,27 +41,21 @@ def find_try(
     location: str,
     job: Job,
     kept: KeptParts | None,
-    *,
-    store: ObjectStore | None = None,
-    journal: Journal | None = None,
 ) -> Try:
     """Ask all three; what cannot be read now rents nothing new.
-
-    Args:
-        store: of container runs, instead of the one that the names lead to.
 
     Raises:
         AzureError: Azure does not tell.
     """
     account = account_name(subscription_id, location)
     listed = [one.name for one in owned_machines(arm, subscription_id, None, job.stamp)]
-    leases = (journal or Journal()).leases(account=account, stamp=job.stamp)
+    leases = Journal().leases(account=account, stamp=job.stamp)
     seen = {*listed, *(lease.name for lease in leases)}
     said: tuple[str, ...] = ()
     over: bool | None = False
     if kept is not None and kept.has(_storage(subscription_id, job)):
         try:
-            notes = Notes(store or _runs(subscription_id, job), _prefix(subscription_id, location, job))
+            notes = Notes(_runs(subscription_id, job), _prefix(subscription_id, location, job))
             seen |= {one for one in (notes.started_by(), *notes.interrupted()) if one}
             over = notes.outcome() is not None
         except HostError as error:

@@ -131,7 +131,7 @@ class DetachedJob:
         self._host.run(["sh", "-c", SIGNAL, "signal", self._folder, kind])
 
 
-def start_detached(host: Host, spec: DetachedSpec, *, timeout_s: float = STARTS_WITHIN_S) -> DetachedJob:
+def start_detached(host: Host, spec: DetachedSpec) -> DetachedJob:
     """Start the job, or adopt it if the folder holds it already, running or ended; never a second one.
 
     Raises:
@@ -148,10 +148,10 @@ def start_detached(host: Host, spec: DetachedSpec, *, timeout_s: float = STARTS_
         there = None
     if there is None or not _began(host, spec.folder):
         _launch(host, spec)
-    return _begun(host, spec, timeout_s)
+    return _begun(host, spec)
 
 
-def restart_detached(host: Host, spec: DetachedSpec, *, timeout_s: float = STARTS_WITHIN_S) -> DetachedJob:
+def restart_detached(host: Host, spec: DetachedSpec) -> DetachedJob:
     """Start the job anew in a folder whose job is lost, has ended, or ran on an earlier machine; its log goes on.
 
     Raises:
@@ -165,7 +165,7 @@ def restart_detached(host: Host, spec: DetachedSpec, *, timeout_s: float = START
     if done.code:
         raise JobError(f"{spec.folder} on {host.address} cannot be cleared: {done.err or done.code}")
     _launch(host, spec)
-    return _begun(host, spec, timeout_s)
+    return _begun(host, spec)
 
 
 def adopt(host: Host, spec: DetachedSpec) -> DetachedJob | None:
@@ -181,11 +181,13 @@ def where_of(host_where: Mapping[str, Any] | None, folder: str) -> dict[str, Any
     return {"kind": "ssh", "folder": folder, "host": dict(host_where)}
 
 
-def _begun(host: Host, spec: DetachedSpec, timeout_s: float) -> DetachedJob:
+def _begun(host: Host, spec: DetachedSpec) -> DetachedJob:
     job = DetachedJob(host, spec.folder)
-    status = wait_for(job, until=lambda s: s.state != "waiting", timeout_s=timeout_s)
+    status = wait_for(job, until=lambda s: s.state != "waiting", timeout_s=STARTS_WITHIN_S)
     if status.state == "waiting":
-        raise JobError(f"the job in {spec.folder} on {host.address} did not begin within {timeout_s:g} s")
+        raise JobError(
+            f"the job in {spec.folder} on {host.address} did not begin within {STARTS_WITHIN_S:g} s"
+        )
     return job
 
 

@@ -15,6 +15,7 @@ import httpx
 from infra.errors import DockerError
 
 SYSTEM_SOCKET = "unix:///var/run/docker.sock"
+ANSWERS_WITHIN_S = 5.0
 ADVICE = (
     "start it (Docker Desktop, or `sudo systemctl start docker`), or run without it: "
     "pulumi config set sonarstack:mode process"
@@ -41,43 +42,43 @@ def docker_address(setting: str | None, variables: Mapping[str, str] | None = No
     return setting or variables.get("DOCKER_HOST") or SYSTEM_SOCKET
 
 
-def ask_docker(address: str, *, timeout_s: float = 5.0) -> DockerFacts:
+def ask_docker(address: str) -> DockerFacts:
     """Ask over the engine's API (`/info`, any version of it).
 
     Raises:
         DockerError: no answer, no right to ask, or a kind of address that cannot be asked.
     """
-    info = _get(address, "/info", timeout_s)
+    info = _get(address, "/info")
     if info is None:
         raise DockerError(f"Docker at {address} answers 404, not its facts; is it a Docker?")
     return _facts(address, info)
 
 
-def image_labels(address: str, image: str, *, timeout_s: float = 5.0) -> Mapping[str, str] | None:
+def image_labels(address: str, image: str) -> Mapping[str, str] | None:
     """The labels of an image that Docker has; None if it has to be pulled first.
 
     Raises:
         DockerError: as `ask_docker`.
     """
-    answer = _get(address, f"/images/{quote(image, safe='/:@')}/json", timeout_s)
+    answer = _get(address, f"/images/{quote(image, safe='/:@')}/json")
     if answer is None:
         return None
     config = answer.get("Config")
     return (config.get("Labels") if isinstance(config, Mapping) else None) or {}
 
 
-def _get(address: str, path: str, timeout_s: float) -> Mapping[str, object] | None:
+def _get(address: str, path: str) -> Mapping[str, object] | None:
     """One answer of the engine's API; None for 404."""
     parts = urlsplit(address)
     if parts.scheme == "unix":
-        _knock(address, parts.path, timeout_s)
+        _knock(address, parts.path)
         transport, base = httpx.HTTPTransport(uds=parts.path), "http://docker"
     elif parts.scheme in ("tcp", "http"):
         transport, base = httpx.HTTPTransport(), f"http://{parts.netloc}"
     else:
         raise DockerError(f"Docker at {address} cannot be asked; give unix:///path or tcp://host:port")
     try:
-        with httpx.Client(transport=transport, base_url=base, timeout=timeout_s) as client:
+        with httpx.Client(transport=transport, base_url=base, timeout=ANSWERS_WITHIN_S) as client:
             answer = client.get(path)
             if answer.status_code == 404:
                 return None
@@ -93,10 +94,10 @@ def _get(address: str, path: str, timeout_s: float) -> Mapping[str, object] | No
         ) from error
 
 
-def _knock(address: str, path: str, timeout_s: float) -> None:
+def _knock(address: str, path: str) -> None:
     """Try the socket first: httpx leaves one that does not connect open, and hides why it did not."""
     with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(timeout_s)
+        probe.settimeout(ANSWERS_WITHIN_S)
         try:
             probe.connect(path)
         except PermissionError as error:

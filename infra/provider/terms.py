@@ -11,12 +11,7 @@ RESERVE_HOURS = 3 / 60
 """Before the lease's end: the program leaves by itself, with its last checkpoint, before anything ends it."""
 
 
-def late_variables(
-    terms: Mapping[str, Any],
-    *,
-    journal: Journal | None = None,
-    now: datetime | None = None,
-) -> dict[str, str]:
+def late_variables(terms: Mapping[str, Any]) -> dict[str, str]:
     """Variables that are no part of the job's identity.
 
     Args:
@@ -27,7 +22,7 @@ def late_variables(
     """
     if not terms:
         return {}
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     left = (datetime.fromisoformat(terms["leaseUntil"]) - now).total_seconds() / 3600 - RESERVE_HOURS
     if left <= 0:
         raise JobError(
@@ -35,7 +30,7 @@ def late_variables(
             "raise sonarstack:maxHours, then `down` and `up`"
         )
     price = float(terms["priceUsdPerH"])
-    spent = (journal or Journal()).spent_usd(terms["account"], terms["stamp"], terms["run"], now)
+    spent = Journal().spent_usd(terms["account"], terms["stamp"], terms["run"], now)
     return {
         "SONARSTACK_MAX_HOURS": f"{left:.4f}",
         **(

@@ -28,9 +28,7 @@ USD = MAX_USD_PER_H * LEASE.total_seconds() / 3600
 
 
 @contextmanager
-def volume_reader(
-    renter: Renter, spec: PodSpec, center: str, *, ready_within_s: float = READY_WITHIN_S
-) -> Iterator[SshHost]:
+def volume_reader(renter: Renter, spec: PodSpec, center: str) -> Iterator[SshHost]:
     """A host on which the volume of `spec` lies at the same place as on its pod; ended in any case.
 
     Raises:
@@ -40,7 +38,7 @@ def volume_reader(
     renter.give_back(name, "left by a look that was cut short")
     lease = _rent(renter, spec, name, center)
     try:
-        ready = wait_ready(renter.client, lease, gpus=0, timeout_s=ready_within_s, sleep=renter.sleep)
+        ready = wait_ready(renter.client, lease, gpus=0, timeout_s=READY_WITHIN_S, sleep=renter.sleep)
         yield SshHost(
             ready.address, host_key=ready.host_key, identity=str(key_path(spec.stamp)), identity_only=True
         )
