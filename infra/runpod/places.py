@@ -98,7 +98,7 @@ def _of(
     max_count = gpu.max_count_secure if cloud == "secure" else gpu.max_count_community
     price_usd_per_h = round(usd_per_gpu_h * wish.count, 6)
     faults = []
-    if not offered or not 0 < usd_per_gpu_h < math.inf:
+    if not offered or not 0 < price_usd_per_h < math.inf:
         faults.append(OTHER_CLOUD)
     if wish.min_vram_gib is not None and gpu.memory_gb < wish.min_vram_gib:
         faults.append(SMALL)

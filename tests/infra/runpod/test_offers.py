@@ -107,6 +107,7 @@ def test_where_the_place_matters_there_is_one_for_each_place() -> None:
         {"stock": None},
         {"secure": False},
         {"secure_usd_per_h": 0.0},
+        {"secure_usd_per_h": 4e-7},  # rounds to nothing
         {"secure_usd_per_h": float("nan")},
         {"max_count_secure": 0},
         {"memory_gb": 12},
