@@ -11,9 +11,9 @@ from infra.hosts.host import Host
 from infra.hosts.local import LocalHost
 from infra.jobs.job import Job, JobStatus
 from infra.machines import open_machine, open_work
-from infra.runs.manifest import RECORD
+from infra.runs.figures import read_figures
 from infra.runs.pace import seconds_left_range
-from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
+from infra.runs.status import RunStatus, run_status
 from infra.vm.now import KINDS
 from stacks.engine import engine_variables, stack_outputs
 from stacks.settings import read_stack_file
@@ -99,11 +99,6 @@ class LiveStack:
             return Look(status=status, run=run, gone=str(error))
         return Look(status=status, run=run, left_s=None if status.over else left_s)
 
-    def status(self) -> tuple[JobStatus, RunStatus]:
-        """See `look`."""
-        seen = self.look()
-        return seen.status, seen.run
-
 
 def open_stack(stack: str) -> LiveStack:
     """The stack that is up under this name.
@@ -126,5 +121,5 @@ def open_stack(stack: str) -> LiveStack:
 
 
 def _figures(host: Host, path: str) -> tuple[RunStatus, tuple[float, float] | None]:
-    metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
-    return run_status(parse_record(host.read(f"{path}/{RECORD}")), metrics), seconds_left_range(metrics)
+    record, metrics = read_figures(host, path)
+    return run_status(record, metrics), seconds_left_range(metrics)

@@ -28,11 +28,6 @@ class RunStatus:
     ended: str | None = None
     """The program's own reason, once it has ended."""
 
-    @property
-    def fraction(self) -> float | None:
-        """Part done, 0 to 1."""
-        return min(1.0, self.step / self.total_steps) if self.total_steps else None
-
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)

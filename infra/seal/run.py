@@ -7,13 +7,12 @@ from pathlib import Path
 
 from infra.errors import RunHomeError, SealError
 from infra.hosts.tree import local_tree
+from infra.runs.figures import FIGURES
 from infra.runs.home import HomeReceipt
 from infra.runs.manifest import NOT_LISTED, RECORD, differences, read_manifest
 from infra.seal.folder import read_index, read_mark, stored
 from infra.seal.key import SealKey
 
-FIGURES = "metrics.jsonl"
-"""Lies in clear beside what is sealed."""
 CHECKPOINTS = "checkpoints"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from infra.errors import HostError, HostGoneError
 from infra.jobs.job import JobStatus
 from infra.machines import open_machine, open_work
-from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
+from infra.runs.figures import read_figures
+from infra.runs.status import RunStatus, run_status
 
 LOOK_S = 3.0
 JOB_WITHIN_S = 600.0
@@ -18,12 +19,9 @@ def look(outputs: Mapping[str, Any]) -> tuple[JobStatus, RunStatus]:
     status = open_work(outputs["where"]).status()
     run = outputs["run"]
     try:
-        host = open_machine(run["host"])
-        metrics = parse_metrics(host.read(f"{run['path']}/metrics.jsonl") or b"")
-        record = parse_record(host.read(f"{run['path']}/run.json"))
+        return status, run_status(*read_figures(open_machine(run["host"]), run["path"]))
     except HostGoneError:
         return status, run_status(None, [])
-    return status, run_status(record, metrics)
 
 
 def follow(

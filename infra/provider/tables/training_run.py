@@ -17,9 +17,10 @@ from infra.provider.table import Call, InitFailedError, Made, Values, require
 from infra.provider.tables.local_process import spec_of
 from infra.provider.terms import late_variables
 from infra.runpod.open_runs import expect_run, is_expected, pod_of, run_is_home
+from infra.runs.figures import read_figures
 from infra.runs.manifest import MANIFEST, differences, read_manifest
 from infra.runs.open_home import bring_home_open
-from infra.runs.status import RunStatus, parse_metrics, parse_record, run_status
+from infra.runs.status import RunStatus, run_status
 from infra.seal.key import seal_key
 from infra.state_folder import state_folder
 
@@ -244,9 +245,7 @@ def _observe(inputs: Values, job: Job, status: JobStatus, before: Values) -> Val
 
 def _run(inputs: Values) -> RunStatus:
     """How far the run is, by its own figures where it lies."""
-    host, path = open_machine(inputs.get("runHost")), inputs["runPath"]
-    metrics = parse_metrics(host.read(f"{path}/metrics.jsonl") or b"")
-    return run_status(parse_record(host.read(f"{path}/run.json")), metrics)
+    return run_status(*read_figures(open_machine(inputs.get("runHost")), inputs["runPath"]))
 
 
 def _refuse_failed(made: Made, status: JobStatus) -> Made:

@@ -113,7 +113,6 @@ def test_the_figures_say_how_far_it_is() -> None:
     status = run_status({"config": {"epochs": 5}}, [step(10, 10.0), step(20, 30.0)])
     assert (status.step, status.total_steps, status.epoch, status.epochs) == (20, 100, 1, 5)
     assert status.seconds_left == pytest.approx(160.0)
-    assert status.fraction == pytest.approx(0.2)
     assert status.memory_gib == 0.5
 
 
