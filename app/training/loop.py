@@ -3,7 +3,6 @@
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.dataset.cache import PixelCache
 from app.dataset.loader import TileLoader
@@ -43,7 +42,6 @@ class Outcome:
     reason: str
     scores: Scores | None
     """Of the best epoch, on the validation part; None if no epoch was evaluated on this machine."""
-    model_path: Path | None
     epochs: int
     images_per_s: float
 
@@ -312,7 +310,6 @@ class _Training:
         if code is not ExitCode.DONE:
             self.notices.ended(code, reason, usd=self._spent(), step=self.session.position.step)
         self._checkpoint()
-        best = self.run_folder.best_model if self.run_folder.best_model.exists() else None
         self.run_folder.append_metrics({"kind": "end", "code": int(code), "reason": reason, **self._costs()})
         self.run_folder.write_manifest(complete=False)
         self.ended = True
@@ -320,7 +317,6 @@ class _Training:
             code=code,
             reason=reason,
             scores=self.scores,
-            model_path=best,
             epochs=self.session.position.epoch,
             images_per_s=self.steps.images_per_s,
         )

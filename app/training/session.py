@@ -1,11 +1,14 @@
 """What training holds in memory: network, average, optimiser, scaler, and where the run stands."""
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from app.dataset.tile_batches import Batch
@@ -143,7 +146,7 @@ class Session:
             sums = {name: sums[name] + value * share for name, value in zip(sums, told, strict=True)}
         return self.team.totals(sums)
 
-    def _to_device(self, images: Any) -> Tensor:
+    def _to_device(self, images: NDArray[np.uint8]) -> Tensor:
         tensor = torch.from_numpy(images)
         if self.plan.pin_memory:
             tensor = tensor.pin_memory()
@@ -151,8 +154,7 @@ class Session:
         return tensor.to(memory_format=self.plan.memory_format)
 
     def _update(self, loss: float) -> None:
-        finite = loss == loss and abs(loss) != float("inf")
-        if not finite:
+        if not math.isfinite(loss):
             self.position.errors["nonfinite_loss"] += 1
             self._lost_in_a_row += 1
             self._forget_statistics()
