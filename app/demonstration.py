@@ -19,7 +19,8 @@ from app.survey.options import SurveyOptions
 from app.survey.result import SurveyResult
 from app.telemetry.progress import Progress
 from app.training.recipe import TrainConfig, fine_tune
-from app.training.run import TrainRequest, run_training
+from app.training.request import TrainRequest
+from app.training.run import run_training
 
 LEFT = ("survey-1", "survey-2", "tiles", "run", "contacts")
 MARK = ".sonarstack-demo"

@@ -19,7 +19,8 @@ from app.survey.detect import detect_survey
 from app.survey.options import SurveyOptions
 from app.survey.result import SurveyResult
 from app.telemetry.progress import Progress, Silent
-from app.training.run import TrainRequest, TrainResult, run_training
+from app.training.request import TrainRequest, TrainResult
+from app.training.run import run_training
 
 SIMULATED_TILES = 400
 

@@ -15,7 +15,8 @@ from app.errors import RunError, SettingsError, SonarstackError
 from app.exit_codes import ExitCode
 from app.telemetry.progress import Bar
 from app.training.notes import Ended, Notes
-from app.training.run import TrainRequest, TrainResult, run_training
+from app.training.request import TrainRequest, TrainResult
+from app.training.run import run_training
 from app.training.team import LostProcessError, join
 from app.training.watchdog import ENDING_GRACE_S
 

@@ -15,7 +15,8 @@ from app.seal.unseal import sealed_data_mark, unseal_data
 from app.secrets import SEAL_KEY, SecretsManager
 from app.telemetry.progress import Bar, Progress
 from app.training.recipe import TrainConfig
-from app.training.run import TrainRequest, TrainResult, run_training
+from app.training.request import TrainRequest, TrainResult
+from app.training.run import run_training
 from app.training.run_folder import RunFolder
 from app.training.team import Team
 

@@ -78,7 +78,8 @@ def train(
     from app.secrets import SecretsManager
     from app.telemetry.progress import Bar
     from app.training.launch import Processes, processes_here, result_of, train_by_several, work
-    from app.training.run import TrainRequest, run_training, show_split
+    from app.training.request import TrainRequest
+    from app.training.run import run_training, show_split
     from app.training.sealed import run_sealed, seal_key
     from app.verbs.console import say, say_json
 

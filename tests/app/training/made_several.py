@@ -10,7 +10,7 @@ from app.config.settings import Settings
 from app.training import launch, optimiser
 from app.training.launch import Processes, train_by_several, work_for_agent
 from app.training.notes import Ended
-from app.training.run import TrainRequest, TrainResult
+from app.training.request import TrainRequest, TrainResult
 from app.training.session import Session
 
 

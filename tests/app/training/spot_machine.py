@@ -18,7 +18,8 @@ import torch
 from app.config.settings import load_settings
 from app.exit_codes import ExitCode
 from app.telemetry.progress import Silent
-from app.training.run import TrainRequest, run_training
+from app.training.request import TrainRequest
+from app.training.run import run_training
 from tests.app.azure import without_azure
 
 PROJECT = Path(__file__).parents[3]

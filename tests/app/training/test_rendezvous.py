@@ -9,7 +9,7 @@ from torch.distributed.launcher import api
 from app.config.settings import Settings
 from app.errors import RunError
 from app.training.launch import Processes, train_by_several
-from app.training.run import TrainRequest
+from app.training.request import TrainRequest
 
 
 def test_a_first_machine_that_does_not_answer_is_named(tmp_path: Path, monkeypatch) -> None:

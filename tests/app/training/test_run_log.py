@@ -16,7 +16,8 @@ from app.telemetry.progress import Progress, Silent
 from app.training import run as run_module
 from app.training import run_log
 from app.training.manifest import verify_manifest
-from app.training.run import TrainRequest, run_training
+from app.training.request import TrainRequest
+from app.training.run import run_training
 from app.training.run_folder import RunFolder
 from app.training.run_log import RunLog
 from app.training.sealed import run_sealed

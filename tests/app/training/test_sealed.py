@@ -19,7 +19,7 @@ from app.secrets import SEAL_KEY, SecretsManager
 from app.telemetry.progress import Silent
 from app.training import sealed
 from app.training.manifest import is_complete, verify_manifest
-from app.training.run import TrainRequest
+from app.training.request import TrainRequest
 from app.training.run_folder import RunFolder
 from app.training.sealed import run_sealed, seal_key
 from tests.app.seal.made_sealed import flip_a_bit, new_key, seal_folder

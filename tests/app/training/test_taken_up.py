@@ -17,7 +17,8 @@ from app.exit_codes import ExitCode
 from app.mirror import Mirror
 from app.seal.sealed_mirror import SealedMirror
 from app.training.checkpoint import Checkpoint
-from app.training.run import TrainRequest, run_training
+from app.training.request import TrainRequest
+from app.training.run import run_training
 from app.training.run_folder import RunFolder
 from app.training.session import Session
 from tests.app.seal.made_sealed import new_key
