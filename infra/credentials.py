@@ -1,12 +1,10 @@
 """Variables that a timer needs and has no environment for: one file, for its user's eyes only."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.errors import SettingsError
-from infra.state_folder import state_folder
+from infra.state_folder import state_folder, write_whole
 
 
 def credentials_path() -> Path:
@@ -25,14 +23,7 @@ def keep_credentials(variables: Mapping[str, str]) -> Path:
         raise SettingsError(f"{', '.join(broken)} holds a line break and cannot be kept; set it on one line")
     path = credentials_path()
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")  # 0600
-        unfinished = Path(name)
-        try:
-            with os.fdopen(handle, "w") as stream:
-                stream.writelines(f"{name}={value}\n" for name, value in variables.items())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_whole(path, "".join(f"{name}={value}\n" for name, value in variables.items()))
     except OSError as error:
         raise SettingsError(f"{path} cannot be written ({error.strerror})") from error
     return path

@@ -4,8 +4,6 @@ One file a lease, so that a crash at any point spoils at most nothing: files are
 """
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from infra.errors import JournalError
-from infra.state_folder import state_folder
+from infra.state_folder import state_folder, write_whole
 
 try:
     import fcntl
@@ -90,16 +88,7 @@ class Journal:
 
     def write(self, lease: Lease) -> Lease:
         """Keep it, on the disk when this returns; the same name and hour of renting is the same lease."""
-        handle, unfinished = tempfile.mkstemp(dir=self._folder, suffix=".part")
-        try:
-            with os.fdopen(handle, "w") as stream:
-                json.dump(_plain(lease), stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(unfinished).replace(self._path(lease))
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+        write_whole(self._path(lease), json.dumps(_plain(lease), indent=1))
         return lease
 
     def change(self, lease: Lease, **changes: Any) -> Lease:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.errors import HostError
-from infra.state_folder import state_folder
+from infra.state_folder import state_folder, write_whole
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 PUBLIC = ".pub"
@@ -42,7 +42,7 @@ def ensure_key(name: str) -> str:
             _make(path)
         # Read out of the private half: after a crash between the two files the public one may be absent.
         public = f"{_public_half(path)} {name}"
-        _write(path.with_name(path.name + PUBLIC), f"{public}\n")
+        write_whole(path.with_name(path.name + PUBLIC), f"{public}\n")
     except OSError as error:
         raise HostError(f"the key {path} cannot be written ({error.strerror})") from error
     return public
@@ -77,12 +77,6 @@ def _make(path: Path) -> None:
             os.link(made, path)  # whole or not at all, and never over another's
         except FileExistsError:
             return
-
-
-def _write(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".new-", delete=False) as stream:
-        stream.write(text)
-    Path(stream.name).replace(path)
 
 
 def _keygen(words: Sequence[str], path: Path) -> str:

@@ -13,6 +13,7 @@ from infra.errors import HostError
 from infra.hosts.host import Completed
 from infra.hosts.process import TimedOutError, run_program
 from infra.hosts.refusal import Door, NoKeyError, refusal
+from infra.state_folder import write_whole
 
 ADDRESS = re.compile(
     r"^ssh://(?:(?P<user>[^@/\s:]+)@)?(?P<name>\[[0-9a-fA-F:]+\]|[^@/:\s]+)(?::(?P<port>\d+))?$"
@@ -183,9 +184,7 @@ class SshHost:
         path, line = _folder() / f"{self._digest()}.known", f"{ALIAS} {self._host_key}\n"
         if not path.is_file() or path.read_text() != line:
             # In one step: another of our processes may be reading it.
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as stream:
-                stream.write(line)
-            Path(stream.name).replace(path)
+            write_whole(path, line)
         return str(path)
 
 

@@ -1,9 +1,12 @@
 """Keys of this machine's own."""
 
+import errno
+import os
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +91,13 @@ def test_no_ssh_keygen(monkeypatch, tmp_path) -> None:
         HostError, match="ssh-keygen is not installed on this machine; install openssh-client"
     ):
         ensure_key("k")
+
+
+def test_a_full_disk_leaves_nothing_beside_the_keys(monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(HostError, match="No space left"):
+        ensure_key("proj-dev")
+    assert [path.name for path in key_path("proj-dev").parent.iterdir()] == ["proj-dev"]
