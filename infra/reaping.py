@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from infra.receipt import Left
 
 
 class Finding(Protocol):
-    """One thing of ours at a provider."""
+    """One thing of ours at a provider, and what is to be done about it."""
+
+    @property
+    def action(self) -> str:
+        """end, remove, keep, warn, settle or drop; not every cloud has all."""
 
     @property
     def kind(self) -> str:
@@ -23,6 +27,14 @@ class Finding(Protocol):
         """The provider's; empty while nobody knows it."""
 
     @property
+    def stamp(self) -> str:
+        """Of its stack."""
+
+    @property
+    def gpu(self) -> str:
+        """Empty for what has none."""
+
+    @property
     def usd_per_h(self) -> float:
         """What it bills now."""
 
@@ -34,8 +46,15 @@ class Finding(Protocol):
     def reason(self) -> str:
         """Why it is to be ended, or why it lives."""
 
+    @property
+    def bills(self) -> bool:
+        """Whether the provider takes money for it."""
 
-F = TypeVar("F", bound=Finding)
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+
+
+F = TypeVar("F", bound=Finding, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any, Protocol, Self
 
 from infra.errors import SettingsError
 from infra.journal import Journal
+from infra.reaping import Finding, Reaped
 from infra.receipt import Receipt
 
 RENTS = ("runpod", "aws", "azure")
@@ -22,15 +23,15 @@ class RentedCloud(Protocol):
     def simulated(self) -> bool:
         """Whether all of it is play; known once it was asked."""
 
-    def look(self, stamp: str | None = None, *, remove_volumes: bool = False) -> list[Any]:
-        """Findings: what bills and is ours, and what is to be done about it.
+    def look(self, stamp: str | None = None, *, remove_volumes: bool = False) -> Sequence[Finding]:
+        """What bills and is ours, and what is to be done about it.
 
         Raises:
             InfraError: the provider cannot be asked.
         """
 
-    def reap(self, findings: Sequence[Any]) -> Iterator[Any]:
-        """Do what the findings ask for; what came of each."""
+    def reap(self, findings: Sequence[Any]) -> Iterator[Reaped[Finding]]:
+        """Do what the findings of its own `look` ask for; what came of each."""
 
     def receipt(self, stack: str, stamp: str, worst_case_usd: float | None) -> Receipt:
         """What a stack's end came to.

@@ -1,12 +1,18 @@
 """python -m stacks compare: what a given amount of training costs where."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from infra.compare import Measured, Row
 
 
 def compare(
@@ -91,7 +97,7 @@ def compare(
         say(f"chart: {chart}")
 
 
-def _read(path: Path | None) -> list[Any]:
+def _read(path: Path | None) -> list["Measured"]:
     from infra.compare import Measured
     from infra.errors import SettingsError
 
@@ -115,7 +121,7 @@ def _read(path: Path | None) -> list[Any]:
         ) from error
 
 
-def _table(rows: list[Any], title: str) -> Any:
+def _table(rows: Sequence["Row"], title: str) -> "Table":
     from rich.table import Table
 
     table = Table(title=title)

@@ -3,18 +3,21 @@
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infra.compare import Row
 
 WIDTH_PX, ROW_PX, LEFT_PX, TOP_PX = 1040, 26, 500, 60
 LABEL_LETTERS = 76
 """What fits left of the bars."""
 
 
-def draw(rows: Sequence[Any], title: str) -> str:
+def draw(rows: Sequence["Row"], title: str) -> str:
     """An SVG of its own; machines without a figure are named below."""
-    shown = [r for r in rows if r.usd is not None and r.usd[0] > 0]
+    shown = [(r, r.usd) for r in rows if r.usd is not None and r.usd[0] > 0]
     left_out = [f"{r.where} ({r.device})" for r in rows if r.usd is None]
-    ends = [end for r in shown for end in r.usd] or [0.01, 1.0]
+    ends = [end for _, usd in shown for end in usd] or [0.01, 1.0]
     low = 10 ** math.floor(math.log10(min(ends)))
     high = max(10 ** math.ceil(math.log10(max(ends))), low * 10)
     height = TOP_PX + ROW_PX * len(shown) + 60
@@ -32,9 +35,9 @@ def draw(rows: Sequence[Any], title: str) -> str:
             f'<text x="{x:.1f}" y="{TOP_PX - 16}" text-anchor="middle" fill="#555">${power:g}</text>'
         )
         power *= 10
-    for number, r in enumerate(shown):
+    for number, (r, usd) in enumerate(shown):
         y = TOP_PX + ROW_PX * number
-        x1, x2 = (_x(end, low, high) for end in r.usd)
+        x1, x2 = (_x(end, low, high) for end in usd)
         colour = "#1f6f8b" if r.basis == "measured" else "#8fb8c6"
         label = f"{r.where}, {r.device}"
         parts.append(

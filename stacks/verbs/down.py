@@ -3,13 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stacks.verbs import options
 
 if TYPE_CHECKING:
+    from infra.receipt import Receipt
     from stacks.configs import StackSettings
 
 
@@ -66,7 +67,7 @@ def down(
         raise typer.Exit(1)
 
 
-def _receipt(stack: str, settings: "StackSettings", home: str | None, *, as_json: bool) -> Any:
+def _receipt(stack: str, settings: "StackSettings", home: str | None, *, as_json: bool) -> "Receipt":
     """Asked of the provider; that the engine knows of nothing more proves nothing."""
     from stacks.clouds import cloud_of
     from stacks.receipts import receipt_now, stamp_of

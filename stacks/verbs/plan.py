@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from infra.budget import WorstCase
+    from stacks.mock_run import Declared
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -18,12 +24,11 @@ class Plan:
 
     target: str
     stack: str
-    resources: tuple[Any, ...]
-    """`mock_run.Declared`, parents before children."""
+    resources: tuple["Declared", ...]
+    """Parents before children."""
     facts: dict[str, list[str]]
     """By urn: what is open, encrypted, allowed."""
-    money: Any
-    """`money.Money`."""
+    money: "WorstCase"
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _tree(made: Plan) -> Any:
+def _tree(made: Plan) -> "Tree":
     from rich.text import Text
     from rich.tree import Tree
 

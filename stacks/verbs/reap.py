@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ import typer
 from stacks.verbs import options
 
 if TYPE_CHECKING:
+    from infra.reaping import Finding, Reaped
+    from infra.receipt import Receipt
     from stacks.clouds import RentedCloud
 
 WORDS = {
@@ -124,7 +127,9 @@ def _reap(
     }
 
 
-def _receipts(cloud: "RentedCloud", stack: str | None, done: Sequence[Any]) -> list[Any]:
+def _receipts(
+    cloud: "RentedCloud", stack: str | None, done: Sequence["Reaped[Finding]"]
+) -> list[tuple["Receipt", Path]]:
     """One for each stack of which something was ended."""
     from stacks.receipts import receipt_now
 
@@ -142,7 +147,7 @@ def borrow_credentials() -> None:
     borrow(os.environ, read_credentials())
 
 
-def _listing(found: Sequence[Any], account: str, scheduled: bool) -> list[str]:
+def _listing(found: Sequence["Finding"], account: str, scheduled: bool) -> list[str]:
     if not found:
         return [] if scheduled else [f"{account}: nothing of this project"]
     if scheduled and all(one.action == "keep" for one in found):
@@ -150,7 +155,7 @@ def _listing(found: Sequence[Any], account: str, scheduled: bool) -> list[str]:
     return [f"{account}: {len(found)} of this project", *(_line(one) for one in found)]
 
 
-def _line(one: Any) -> str:
+def _line(one: "Finding") -> str:
     what = f"{one.kind} {one.name}" + (f" ({one.id})" if one.id else "")
     price = ""
     if one.kind != "volume" and one.bills and one.id:
@@ -158,7 +163,7 @@ def _line(one: Any) -> str:
     return f"  {WORDS[one.action]:<12}  {what}{price}: {one.reason}"
 
 
-def _outcome(one: Any, mark: str) -> str:
+def _outcome(one: "Reaped[Finding]", mark: str) -> str:
     what = f"{one.finding.kind} {one.finding.name}" + (f" ({one.finding.id})" if one.finding.id else "")
     if one.error:
         return (

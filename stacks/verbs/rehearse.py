@@ -3,12 +3,16 @@
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from stacks.verbs import options
+
+if TYPE_CHECKING:
+    from stacks.rehearsal.promises import Promise
 
 
 def rehearse(
@@ -69,7 +73,7 @@ def _rehearse(
     speed: float,
     folder: Path | None,
     keep: bool,
-    say: Any,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     from infra.runpod.simulator.pod_kinds import choose_pods
     from infra.runpod.simulator.run import running
@@ -114,7 +118,7 @@ def _rehearse(
     }
 
 
-def _last_line(made: Any, seconds: float) -> str:
+def _last_line(made: Sequence["Promise"], seconds: float) -> str:
     broken = [one.text for one in made if not one.kept]
     if broken:
         return f"REHEARSAL FAILED after {seconds:.0f} s: {'; '.join(broken)}"
