@@ -49,7 +49,21 @@ def reap(
     """End rented machines of this project whose lease has run out, one by one; never anything else."""
     from infra.errors import InfraError, SettingsError
 
-    if install or uninstall:
+    timer = [word for word, given in (("--install", install), ("--uninstall", uninstall)) if given]
+    idle = {"--stack": stack is not None, "--dry-run": dry_run, "--volumes": volumes, "--json": as_json}
+    if len(timer) > 1:
+        raise SettingsError("--install and --uninstall undo each other; give one")
+    if timer and any(idle.values()):
+        given = ", ".join(word for word, is_given in idle.items() if is_given)
+        raise SettingsError(
+            f"{given} can do nothing with {timer[0]}: the timer looks after all that this machine knows to have "
+            "rented; leave that out"
+        )
+    if volumes and target not in (None, "runpod"):
+        raise SettingsError(
+            f"--volumes can do nothing for {target}: only Runpod's network volumes outlive machines"
+        )
+    if timer:
         from stacks.verbs.reap_timer import install_timer, uninstall_timer
 
         install_timer(target, every_minutes, yes=yes) if install else uninstall_timer()

@@ -280,3 +280,20 @@ def test_a_kept_key_never_goes_to_another_address(tmp_path) -> None:
         borrow_credentials()
         assert os.environ["RUNPOD_API_KEY"] == "mine"
         assert os.environ["RUNPOD_REST_V2_API_URL"] == told["RUNPOD_REST_V2_API_URL"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--install", "--yes", "--dry-run"), "--dry-run can do nothing with --install"),
+        (("--install", "--yes", "--stack", "x", "--json"), "--stack, --json can do nothing with --install"),
+        (("--uninstall", "--volumes"), "--volumes can do nothing with --uninstall"),
+        (("--install", "--uninstall"), "--install and --uninstall undo each other; give one"),
+        (("aws", "--stack", "x", "--volumes"), "--volumes can do nothing for aws"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(words, says, tmp_path) -> None:
+    refused = stacks("reap", *words, variables={"XDG_STATE_HOME": str(tmp_path), "PATH": "/nowhere"})
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"error: {says}")
+    assert not list(tmp_path.iterdir())
