@@ -31,6 +31,10 @@ def export(
 
     if int8 is not (calibration is not None):
         raise SettingsError("--int8 and --calibration FOLDER belong together")
+    if size_px is not None and not int8:
+        raise SettingsError(
+            f"--size-px {size_px} can do nothing without --int8: an exported network takes pictures of any size"
+        )
     if int8 and half:
         raise SettingsError("--half is for 32-bit networks; leave it out with --int8")
     require_size(size_px)

@@ -134,6 +134,10 @@ def train(
         rendezvous=rendezvous,
         max_restarts=max_restarts,
     )
+    if rendezvous is not None and launch is None and not processes.several:
+        raise SettingsError(
+            f"--rendezvous {rendezvous} can do nothing for one process; add --nnodes N, the same on every machine"
+        )
     if key is not None:
         if launch is not None or processes.several:
             raise SettingsError("a sealed run trains in one process; leave --nproc and --nnodes out")
