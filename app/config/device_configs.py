@@ -11,7 +11,7 @@ class DeviceConfig(BaseModel):
     batch_size: int | None = Field(default=None, ge=1, le=4096)
     """Samples per optimiser step; None takes the recipe's."""
     workers: int | None = Field(default=None, ge=0, le=64)
-    """Threads that prepare tiles; None takes the plan's."""
+    """Threads (on a CPU) or processes (for a GPU) that prepare tiles; None takes the plan's."""
     memory_limit: float = Field(default=0.8, gt=0, le=1)
     """Part of the device's memory that a batch may fill."""
     dtype: str | None = Field(default=None, pattern="^(float32|bfloat16|float16)$")

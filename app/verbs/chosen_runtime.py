@@ -61,6 +61,15 @@ def require_choice(runtime: str) -> None:
         raise SettingsError(f"--runtime {runtime} is unknown; allowed are {', '.join(CHOICES)}")
 
 
+def is_on_cpu(network: Runtime, device: str) -> bool:
+    """Whether a network computes on the CPU, so that tiles are dealt to its cores.
+
+    Args:
+        device: as it was asked for; `auto` may have come to the CPU.
+    """
+    return device == "cpu" or "on cpu" in network.description
+
+
 def _quick(model: str, device: str) -> RuntimeKind:
     if device != "cpu":
         return "torch"

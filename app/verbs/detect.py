@@ -48,7 +48,7 @@ def detect(
     from app.survey.detect import detect_survey
     from app.survey.options import SurveyOptions
     from app.telemetry.progress import Bar
-    from app.verbs.chosen_runtime import chosen_runtime, require_choice
+    from app.verbs.chosen_runtime import chosen_runtime, is_on_cpu, require_choice
     from app.verbs.console import say, say_json, warn
     from app.verbs.survey_files import recordings_in
 
@@ -79,7 +79,6 @@ def detect(
     )
     if average_flips:
         network = with_flips(network)
-    on_cpu = settings.device == "cpu" or "on cpu" in network.description
     result = detect_survey(
         files,
         network,
@@ -91,7 +90,7 @@ def detect(
             layout=layout,
             pixel_m=pixel_m,
             channel_pair=pair,
-            workers=(workers or usable_cores()) if on_cpu else 1,
+            workers=(workers or usable_cores()) if is_on_cpu(network, settings.device) else 1,
         ),
         Bar("pings"),
     )

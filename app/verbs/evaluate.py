@@ -62,7 +62,7 @@ def evaluate(
     from app.report.evaluation_page import evaluation_dict, evaluation_page
     from app.storage import require_writable_file, write_json, write_text
     from app.telemetry.progress import Bar
-    from app.verbs.chosen_runtime import chosen_runtime
+    from app.verbs.chosen_runtime import chosen_runtime, is_on_cpu
     from app.verbs.console import say
     from app.verbs.false_alarms import Look
     from app.verbs.false_alarms import keep as keep_beside
@@ -116,7 +116,7 @@ def evaluate(
             stretches=stretches,
             crs=crs,
         )
-        on_cpu = settings.device == "cpu" or "on cpu" in network.description
+        on_cpu = is_on_cpu(network, settings.device)
         grounds = look.grounds(network, on_cpu=on_cpu, progress=Bar("pings"))
     points = [ground.operating_point(false_alarms_per_km2 or 1.0) for ground in grounds]
     for point in points:
