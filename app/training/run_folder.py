@@ -11,7 +11,7 @@ from app.errors import OutputError, RunError
 from app.mirror import Mirror
 from app.seal.sealed_mirror import SealedMirror
 from app.storage import UNFINISHED, atomic_write, require_writable, sha256_file, write_json, write_text
-from app.training.manifest import verify_manifest, write_manifest
+from app.training.manifest import write_manifest
 from app.training.metrics import Board, MetricsFile
 
 RECORD = "run.json"
@@ -285,10 +285,6 @@ class RunFolder:
         finally:
             self._writing.release()
         return True
-
-    def verify_manifest(self) -> list[str]:
-        """Every difference between the manifest and the folder; see `manifest.verify_manifest`."""
-        return verify_manifest(self.path)
 
     def _push_if_possible(self) -> None:
         if self._mirror is None:

@@ -18,7 +18,7 @@ import pytest
 from app.errors import OutputError, RunError
 from app.mirror import Mirror
 from app.storage import UNFINISHED
-from app.training.manifest import MANIFEST, is_complete
+from app.training.manifest import MANIFEST, is_complete, verify_manifest
 from app.training.run_folder import RunFolder
 from tests.app.test_storage import DISK_BYTES, small_disk
 
@@ -227,17 +227,17 @@ def test_manifest_agrees_until_something_changes(run: RunFolder) -> None:
     run.append_metrics({"kind": "step", "step": 1, "loss": 1.0})
     run.write_manifest(complete=False)
     assert not is_complete(run.path)
-    assert run.verify_manifest() == []
+    assert verify_manifest(run.path) == []
     (run.path / "checkpoints" / "step-00000001.pt").write_bytes(b"0ne")
     (run.path / "run.json").unlink()
     (run.path / "extra.txt").touch()
-    assert run.verify_manifest() == [
+    assert verify_manifest(run.path) == [
         "run.json is missing",
         "checkpoints/step-00000001.pt differs",
         "extra.txt is not in the manifest",
     ]
     run.write_manifest(complete=True)
-    assert run.verify_manifest() == []
+    assert verify_manifest(run.path) == []
     assert is_complete(run.path)
 
 
@@ -245,12 +245,12 @@ def test_manifest_agrees_until_something_changes(run: RunFolder) -> None:
 def test_damaged_manifest_is_told(run: RunFolder, content: str) -> None:
     (run.path / MANIFEST).write_text(content)
     with pytest.raises(RunError, match=r"is damaged .*; restore it from the run's mirror"):
-        run.verify_manifest()
+        verify_manifest(run.path)
 
 
 def test_missing_manifest_says_what_it_means(run: RunFolder) -> None:
     with pytest.raises(RunError, match="the run has not stopped yet, or was killed; resume it"):
-        run.verify_manifest()
+        verify_manifest(run.path)
 
 
 def test_another_machine_takes_the_run_from_the_mirror(tmp_path: Path) -> None:
