@@ -65,7 +65,7 @@ def survey_rows(
     placed = _placed(recording, crs)
     for chunk in without_short_blocks(of_one_range(placed), least_pings=LEAST_PINGS):
         # In a few pings after a change of range no position may have changed yet: the speed is as before.
-        spacing_m = ping_spacing_m(chunk.navigation, crs) or spacing_m
+        spacing_m = ping_spacing_m(chunk.navigation) or spacing_m
         yield _rows(chunk, crs, pixel_m, spacing_m)
 
 

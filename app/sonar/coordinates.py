@@ -81,12 +81,11 @@ def distances_m(x: Floats, y: Floats, units: PositionUnits, stride: int = 1) -> 
     return np.hypot(x[stride:] - x[:-stride], y[stride:] - y[:-stride])
 
 
-def ping_spacing_m(navigation: Navigation, crs: str | None = None) -> float | None:
+def ping_spacing_m(navigation: Navigation) -> float | None:
     """Median distance between pings, from positions, else from speed and time; None where neither is known.
 
-    A projected grid is taken as metric whether or not `crs` names it.
+    A projected grid is taken as metric: distances inside one need no name of it.
     """
-    del crs  # distances inside one grid need no name of it
     if navigation.x is not None and navigation.y is not None and navigation.units is not None:
         stride = min(SPACING_STRIDE, len(navigation.x) - 1)
         if stride > 0:

@@ -76,7 +76,7 @@ class Corrector:
         """Whether this block's distance between pings is another than the grid's; where unknown it is not."""
         if self._options.ping_spacing_m is not None:
             return False
-        measured_m = ping_spacing_m(navigation, self._options.crs)
+        measured_m = ping_spacing_m(navigation)
         if measured_m is None:
             return False
         if self._grid_spacing_m is not None and is_same_spacing(self._grid_spacing_m, measured_m):
