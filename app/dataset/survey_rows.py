@@ -17,6 +17,7 @@ from app.sonar.corrections.gain import normalise_gain
 from app.sonar.corrections.geometry import slant_to_ground
 from app.sonar.corrections.rows import with_rows
 from app.sonar.navigation import fill_gaps, repair_navigation, unwrapped_deg, wrapped_deg
+from app.sonar.pixel_size import automatic_pixel_m
 from app.sonar.position_gaps import without_position_gaps
 from app.sonar.range_setting import typical_range_m
 from app.sonar.recording import Recording
@@ -26,8 +27,6 @@ CHUNK_PINGS = 8192
 """Corrected together; an object on the seam is labelled in both parts."""
 LEAST_PINGS = 512
 """A shorter part, where the range changes or the recording ends, is joined to its neighbour of the same range."""
-FINEST_PIXEL_M, COARSEST_PIXEL_M = 0.08, 0.25
-"""Those of detection: a model must be trained on what it will be shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +93,7 @@ def _rows(
         raise SonarFileError(f"{source} does not say its range; give --range-m")
     samples = max(raw.shape[1] for raw in (waterfall.port_PS, waterfall.starboard_PS) if raw is not None)
     if pixel_m is None:
-        pixel_m = min(max(range_m / samples, spacing_m, FINEST_PIXEL_M), COARSEST_PIXEL_M)
-        pixel_m = max(pixel_m, range_m / samples)
+        pixel_m = automatic_pixel_m(range_m / samples, spacing_m)
     count = max(1, round(waterfall.pings * spacing_m / pixel_m))
     altitude_m, _ = choose_altitude(waterfall)
     altitude_R = _at_rows(np.nan_to_num(fill_gaps(altitude_m)), count)

@@ -12,7 +12,7 @@ from app.sonar.corrections.bottom import choose_altitude
 from app.sonar.corrections.gain import GainState, normalise_gain_after
 from app.sonar.corrections.geometry import slant_to_ground
 from app.sonar.corrections.rows import with_rows
-from app.sonar.navigation import repair_navigation
+from app.sonar.navigation import fill_gaps, repair_navigation
 from app.sonar.waterfall import Floats, Navigation, Side, Waterfall
 from app.survey.grid import SurveyGrid, choose_grid, is_same_spacing
 from app.survey.options import SurveyOptions
@@ -114,10 +114,4 @@ def _per_row(values_P: Floats, row_edges: Floats) -> Floats:
 
 def _filled(values_P: Floats, fallback: float) -> Floats:
     """NaN replaced by interpolation between known neighbours, or by `fallback` where nothing is known."""
-    known = np.isfinite(values_P)
-    if known.all():
-        return values_P
-    if not known.any():
-        return np.full(len(values_P), fallback)
-    index = np.arange(len(values_P))
-    return np.interp(index, index[known], values_P[known])
+    return fill_gaps(values_P) if np.isfinite(values_P).any() else np.full(len(values_P), fallback)

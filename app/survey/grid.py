@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from app.errors import SonarFileError
+from app.sonar.pixel_size import automatic_pixel_m
 from app.sonar.range_setting import is_same_range, typical_range_m
 from app.sonar.waterfall import Waterfall
 from app.survey.options import SurveyOptions
@@ -60,10 +61,12 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
         )
     pixel_m = options.pixel_m
     if pixel_m is None:
-        coarser = max(range_m / samples, ping_spacing_m or 0.0)
-        pixel_m = min(max(coarser, options.finest_pixel_m), options.coarsest_pixel_m)
-        # A sample spacing above the coarsest pixel has no more detail to give.
-        pixel_m = max(pixel_m, range_m / samples)
+        pixel_m = automatic_pixel_m(
+            range_m / samples,
+            ping_spacing_m,
+            finest_m=options.finest_pixel_m,
+            coarsest_m=options.coarsest_pixel_m,
+        )
     rows_per_ping = 1.0 if ping_spacing_m is None else ping_spacing_m / pixel_m
     if abs(math.log(max(rows_per_ping, 1e-6))) < SAME_SHAPE:
         rows_per_ping = 1.0

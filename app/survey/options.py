@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from app.errors import SettingsError
+from app.sonar.pixel_size import COARSEST_PIXEL_M, FINEST_PIXEL_M
 
 TILE_MULTIPLE_PX = 32
 """Networks take images whose sides are multiples of this."""
@@ -15,12 +16,9 @@ class SurveyOptions:
     min_score: float = 0.4
     """Confidence below which a detection is dropped."""
     pixel_m: float | None = None
-    """Size of a pixel of the corrected picture on the seabed. Without it: the coarser of the distances
-    between samples and between pings, kept between `finest_pixel_m` and `coarsest_pixel_m`."""
-    finest_pixel_m: float = 0.08
-    """Automatic pixels are not smaller: a target of half a metre keeps six of them."""
-    coarsest_pixel_m: float = 0.25
-    """Automatic pixels are not larger: where pings lie further apart, rows are interpolated between them."""
+    """Size of a pixel of the corrected picture on the seabed; without it see `automatic_pixel_m`."""
+    finest_pixel_m: float = FINEST_PIXEL_M
+    coarsest_pixel_m: float = COARSEST_PIXEL_M
     tile_px: int = 1024
     """Rows of a tile; a multiple of 32."""
     widest_tile_px: int = 1024
