@@ -89,11 +89,10 @@ def _rows(
     if navigation.heading_deg is None or spacing_m is None:
         raise DatasetError(f"{source} does not move: no heading and no distance between pings can be told")
     range_m = typical_range_m(waterfall.slant_range_m)
-    if range_m is None:
+    if range_m is None or waterfall.samples == 0:
         raise SonarFileError(f"{source} does not say its range; give --range-m")
-    samples = max(raw.shape[1] for raw in (waterfall.port_PS, waterfall.starboard_PS) if raw is not None)
     if pixel_m is None:
-        pixel_m = automatic_pixel_m(range_m / samples, spacing_m)
+        pixel_m = automatic_pixel_m(range_m / waterfall.samples, spacing_m)
     count = max(1, round(waterfall.pings * spacing_m / pixel_m))
     altitude_m, _ = choose_altitude(waterfall)
     altitude_R = _at_rows(np.nan_to_num(fill_gaps(altitude_m)), count)

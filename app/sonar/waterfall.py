@@ -76,6 +76,12 @@ class Waterfall:
         """Number of rows."""
         return len(self.slant_range_m)
 
+    @property
+    def samples(self) -> int:
+        """Columns of a side; 0 where neither was recorded."""
+        sides = (self.port_PS, self.starboard_PS)
+        return max((side.shape[1] for side in sides if side is not None), default=0)
+
     def side(self, side: Side) -> NDArray[np.generic] | None:
         """Raw intensities (P, S) of one side, column 0 nearest; None if it was not recorded."""
         return self.port_PS if Side(side) is Side.PORT else self.starboard_PS

@@ -36,9 +36,7 @@ class SurveyGrid:
         """Whether a later block was recorded with the same settings."""
         range_m = typical_range_m(waterfall.slant_range_m)
         return (
-            _samples(waterfall) == self.samples
-            and range_m is not None
-            and is_same_range(self.range_m, range_m)
+            waterfall.samples == self.samples and range_m is not None and is_same_range(self.range_m, range_m)
         )
 
 
@@ -53,7 +51,7 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
     Raises:
         SonarFileError: the recording does not say its range.
     """
-    range_m, samples = typical_range_m(waterfall.slant_range_m), _samples(waterfall)
+    range_m, samples = typical_range_m(waterfall.slant_range_m), waterfall.samples
     if range_m is None or samples == 0:
         raise SonarFileError(
             f"{waterfall.source}: the recording does not say its slant range; "
@@ -95,8 +93,3 @@ def choose_grid(waterfall: Waterfall, *, ping_spacing_m: float | None, options: 
 def is_same_spacing(first_m: float, second_m: float) -> bool:
     """Whether a grid made for one distance between pings does for the other."""
     return first_m / SAME_SPACING <= second_m <= first_m * SAME_SPACING
-
-
-def _samples(waterfall: Waterfall) -> int:
-    sides = (waterfall.port_PS, waterfall.starboard_PS)
-    return max((side.shape[1] for side in sides if side is not None), default=0)

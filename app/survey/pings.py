@@ -109,10 +109,9 @@ class PingTable:
 
 def ping_table(waterfall: Waterfall, navigation: Navigation, altitude_m: Floats) -> PingTable:
     """The pings of a waterfall with repaired navigation and chosen altitude."""
-    sides = [side for side in (waterfall.port_PS, waterfall.starboard_PS) if side is not None]
     return PingTable(
         first_ping=waterfall.first_ping,
-        samples=max((side.shape[1] for side in sides), default=0),
+        samples=waterfall.samples,
         navigation=navigation,
         altitude_m=np.asarray(altitude_m, dtype=np.float64),
         slant_range_m=waterfall.slant_range_m,
