@@ -47,8 +47,15 @@ class Host(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sonarstack:aws:Host", name, None, opts)
-        template = aws.ec2.LaunchTemplate(
-            f"{name}-template",
+        self._name, self._args = name, args
+        self.group = self._group(self._template())
+        self.group_name = self.group.name
+        self.register_outputs({"group": self.group_name})
+
+    def _template(self) -> aws.ec2.LaunchTemplate:
+        args = self._args
+        return aws.ec2.LaunchTemplate(
+            f"{self._name}-template",
             image_id=args.ami,
             instance_type=args.types[0],
             update_default_version=True,
@@ -94,34 +101,17 @@ class Host(pulumi.ComponentResource):
                 parent=self, depends_on=args.after, ignore_changes=["imageId"] if args.pin_ami else None
             ),
         )
-        policy = aws.autoscaling.GroupMixedInstancesPolicyArgs(
-            instances_distribution=aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs(
-                on_demand_base_capacity=0,
-                on_demand_percentage_above_base_capacity=0 if args.market == "spot" else 100,
-                on_demand_allocation_strategy="prioritized",
-                # Prioritised among the pools with capacity: what is wanted first is still wanted first.
-                spot_allocation_strategy="capacity-optimized-prioritized",
-                spot_max_price=f"{args.max_usd_per_h:g}" if args.market == "spot" else None,
-            ),
-            launch_template=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs(
-                launch_template_specification=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs(
-                    launch_template_id=template.id,
-                    version=template.latest_version.apply(str),
-                ),
-                overrides=[
-                    aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArgs(instance_type=kind)
-                    for kind in args.types
-                ],
-            ),
-        )
-        self.group = aws.autoscaling.Group(
-            f"{name}-group",
+
+    def _group(self, template: aws.ec2.LaunchTemplate) -> aws.autoscaling.Group:
+        args = self._args
+        return aws.autoscaling.Group(
+            f"{self._name}-group",
             name=args.group,
             min_size=0,
             max_size=1,
             desired_capacity=1,
             vpc_zone_identifiers=args.subnet_ids,
-            mixed_instances_policy=policy,
+            mixed_instances_policy=self._policy(template),
             # It would start the next machine before this one is gone: two that write one run, and two that bill. The
             # program watches the recommendation itself, and saves early.
             capacity_rebalance=False,
@@ -144,5 +134,27 @@ class Host(pulumi.ComponentResource):
                 ],
             ),
         )
-        self.group_name = self.group.name
-        self.register_outputs({"group": self.group_name})
+
+    def _policy(self, template: aws.ec2.LaunchTemplate) -> aws.autoscaling.GroupMixedInstancesPolicyArgs:
+        """One market's machines only, in the order that was wished."""
+        args = self._args
+        return aws.autoscaling.GroupMixedInstancesPolicyArgs(
+            instances_distribution=aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs(
+                on_demand_base_capacity=0,
+                on_demand_percentage_above_base_capacity=0 if args.market == "spot" else 100,
+                on_demand_allocation_strategy="prioritized",
+                # Prioritised among the pools with capacity: what is wanted first is still wanted first.
+                spot_allocation_strategy="capacity-optimized-prioritized",
+                spot_max_price=f"{args.max_usd_per_h:g}" if args.market == "spot" else None,
+            ),
+            launch_template=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs(
+                launch_template_specification=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs(
+                    launch_template_id=template.id,
+                    version=template.latest_version.apply(str),
+                ),
+                overrides=[
+                    aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArgs(instance_type=kind)
+                    for kind in args.types
+                ],
+            ),
+        )
