@@ -10,6 +10,10 @@ from pydantic.alias_generators import to_camel
 from infra.specs import Limits, TrainingJob
 
 ADDRESS = re.compile(r"^[a-z][a-z0-9+]*://", re.IGNORECASE)
+SET_BY_STACK = (
+    "--run", "--data", "--resume", "--json", "--mirror", "--max-hours", "--max-usd", "--price-usd-per-h",
+)  # fmt: skip
+"""Options of `python -m app train` that would take the run or its limits out of the stack's sight."""
 Contradiction = tuple[tuple[str, ...], str]
 """Keys that do not go together, and the sentence about them."""
 
@@ -117,8 +121,9 @@ class StackSettings(BaseModel):
                 f"sonarstack:maxUsd={self.max_usd:g} cannot be counted without a price; "
                 f"set sonarstack:{'priceUsdPerH' if self.target == 'local' else 'maxUsdPerH'} too",
             )
-        for word in ("--run", "--data", "--resume", "--json"):
-            if word in self.train_arguments:
+        given = {word.partition("=")[0] for word in self.train_arguments}
+        for word in SET_BY_STACK:
+            if word in given:
                 yield (
                     ("trainArguments",),
                     f"sonarstack:trainArguments holds {word}, which the stack sets itself; remove it",
