@@ -14,8 +14,9 @@ LABEL_LETTERS = 76
 
 
 def draw(rows: Sequence["Row"], title: str) -> str:
-    """An SVG of its own; machines without a figure are named below."""
+    """An SVG of its own; machines without a figure, and those that cost nothing, are named below."""
     shown = [(r, r.usd) for r in rows if r.usd is not None and r.usd[0] > 0]
+    free = [f"{r.where} ({r.device})" for r in rows if r.usd is not None and r.usd[0] <= 0]
     left_out = [f"{r.where} ({r.device})" for r in rows if r.usd is None]
     ends = [end for _, usd in shown for end in usd] or [0.01, 1.0]
     low = 10 ** math.floor(math.log10(min(ends)))
@@ -47,6 +48,8 @@ def draw(rows: Sequence["Row"], title: str) -> str:
             f'<rect x="{x1:.1f}" y="{y + 3}" width="{max(x2 - x1, 3):.1f}" height="15" fill="{colour}"/>'
         )
     note = "dark: measured; light: from the formula, low to high"
+    if free:
+        note += f"; from $0 on: {', '.join(free)}"
     if left_out:
         note += f"; not measured: {', '.join(left_out)}"
     parts.append(f'<text x="16" y="{height - 16}" fill="#555">{escape(note[:150])}</text></svg>')

@@ -98,6 +98,9 @@ def test_compare_draws_and_recommends(tmp_path) -> None:
     azure = [row for row in told["rows"] if row["where"].startswith("azure ")]
     assert all(row["usd"] and row["price_from"] for row in azure)
     assert len(azure) > 5
+    done = stacks(*words, "--usd-per-kwh", "0", "--chart", str(tmp_path / "free.svg"))
+    assert done.returncode == 0, done.stderr
+    assert "from $0 on: this machine (Xeon)" in (tmp_path / "free.svg").read_text()
     (tmp_path / "rates.json").write_text("{}")
     assert "is not what `python -m app benchmark --json-file` writes" in stacks(*words).stderr
 
