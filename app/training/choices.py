@@ -18,7 +18,12 @@ from app.training.team import Team
 
 
 def plan_of(settings: Settings, request: TrainRequest, progress: Progress, team: Team) -> DevicePlan:
-    """Choose and set up the device, telling which and why; of several processes each its own."""
+    """Choose and set up the device, telling which and why; of several processes each its own.
+
+    Raises:
+        DeviceError: the device is not there.
+        SettingsError: one device is named for several processes, or a value of the plan is wrong.
+    """
     choice = choose_device(settings.device, fallback=settings.fallback)
     if team.size > 1 and choice.device.index is not None:
         choice = _own_device(settings, choice, team)
@@ -59,7 +64,12 @@ def recipe_of(
     progress: Progress,
     team: Team,
 ) -> TrainConfig:
-    """A recipe with what the user gave, and with the largest batch where that is to be measured."""
+    """A recipe with what the user gave, and with the largest batch where that is to be measured.
+
+    Raises:
+        SettingsError: the batch size is no number.
+        DeviceError: not one sample fits.
+    """
     config = override(
         config,
         epochs=settings.epochs,
@@ -84,7 +94,11 @@ def recipe_of(
 
 
 def limits_of(settings: Settings, team: Team, *, hours_before: float) -> Limits:
-    """Of the run on these machines; what they did before a restart counts."""
+    """Of the run on these machines; what they did before a restart counts.
+
+    Raises:
+        SettingsError: an absurd limit, or dollars without a price.
+    """
     cloud = settings.cloud
     price = cloud.price_usd_per_h * team.nodes
     try:
