@@ -95,7 +95,7 @@ def test_a_whole_run(job: TrainJob, kind: str) -> None:
     with pretended_gpu(kind) as gpu:
         outcome = train(on(gpu, job), progress)
     assert outcome.code is ExitCode.DONE
-    assert outcome.model_path is not None
+    assert job.run.best_model.is_file()
     assert [note.partition(":")[0] for note in progress.notes if note.startswith("epoch")] == [
         "epoch 1",
         "epoch 2",
