@@ -88,6 +88,19 @@ def test_codes_are_told_as_everywhere(
     assert (job.status().state, job.status().outcome) == (state, outcome)
 
 
+@pytest.mark.parametrize("group", [None, {"DesiredCapacity": 0, "Instances": []}])
+def test_an_end_that_was_told_between_the_two_looks_is_no_loss(
+    store: S3Store, job: GroupJob, monkeypatch: pytest.MonkeyPatch, group: dict[str, Any] | None
+) -> None:
+    def described(_: GroupJob) -> dict[str, Any] | None:
+        note(store, "outcome.json", machine="i", code=0, reason="")
+        return group
+
+    monkeypatch.setattr(GroupJob, "_describe", described)
+    status = job.status()
+    assert (status.state, status.outcome) == ("ended", "done")
+
+
 def test_a_group_ended_from_outside_is_lost_work_that_can_be_taken_up(job: GroupJob) -> None:
     assert (job.status().state, "group is gone" in job.status().reason) == ("lost", True)
     rent(desired=0)

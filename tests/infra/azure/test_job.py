@@ -95,6 +95,20 @@ def test_a_machine_that_was_switched_off_is_lost_work_too(job: VmJob, arm_server
     assert "was switched off" in job.status().reason
 
 
+def test_a_machine_that_tells_and_goes_off_between_the_two_looks_is_no_loss(
+    job: VmJob, arm_server: FakeArm, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm_server.rent(GROUP, MACHINE, power="PowerState/deallocated")
+    state = VmJob._state
+
+    def told_meanwhile(self: VmJob) -> object:
+        note(store, "outcome.json", machine=MACHINE, code=0)
+        return state(self)
+
+    monkeypatch.setattr(VmJob, "_state", told_meanwhile)
+    assert job.status().state == "ended"
+
+
 def test_a_machine_that_azure_could_not_start_is_lost_and_one_with_a_failed_extension_is_not(
     job: VmJob, arm_server: FakeArm, store: MemoryStore
 ) -> None:
