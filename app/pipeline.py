@@ -78,7 +78,8 @@ class MineDetectionPipeline:
         out = Path(self.settings.out)
         training = self.train(out / "run")
         if training.code is not ExitCode.DONE or training.model is None:
-            raise RunError(f"training ended early ({training.reason}); run the same again to go on")
+            higher = " with a higher limit" if training.code is ExitCode.BUDGET else ""
+            raise RunError(f"training ended early ({training.reason}); run the same again{higher} to go on")
         survey = self.detect(Path(training.model), out)
         report = write_report(survey, out / "contacts")
         return PipelineResult(training=training, survey=survey, report=report)

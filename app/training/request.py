@@ -59,7 +59,12 @@ class TrainResult:
             )
         if self.images_per_s:
             lines.append(f"speed: {self.images_per_s:.1f} images/s")
-        if self.code in (ExitCode.INTERRUPTED, ExitCode.DEADLINE, ExitCode.BUDGET, ExitCode.IDLE):
+        if self.code is ExitCode.BUDGET:
+            lines.append(
+                "go on with the same command and a higher limit (--max-usd): what the run has spent counts; "
+                "it takes up the newest checkpoint"
+            )
+        elif self.code in (ExitCode.INTERRUPTED, ExitCode.DEADLINE, ExitCode.IDLE):
             lines.append("go on with the same command: it takes up the newest checkpoint")
         elif self.model:
             lines.append(f"next: python -m app detect SURVEY.xtf --model {self.run} --out contacts")

@@ -6,7 +6,9 @@ import pytest
 
 from app import MineDetectionPipeline
 from app.config.settings import Settings
-from app.errors import DeviceError, SettingsError
+from app.errors import DeviceError, RunError, SettingsError
+from app.exit_codes import ExitCode
+from app.training.run import TrainResult
 
 
 def test_cpu_unless_asked_otherwise() -> None:
@@ -32,3 +34,21 @@ def test_wrong_settings_are_told() -> None:
         MineDetectionPipeline(7)  # type: ignore[arg-type]
     with pytest.raises(DeviceError, match=r"xpu:5 is not here; .* or auto$"):
         MineDetectionPipeline({}, device="xpu:5")
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (ExitCode.INTERRUPTED, "run the same again to go on"),
+        (ExitCode.BUDGET, "again with a higher limit to go on"),
+    ],
+)
+def test_a_training_that_ended_early_says_how_to_go_on(
+    code: ExitCode, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = TrainResult(
+        code=code, reason="because", run="run", model=None, epochs=0, images_per_s=0.0, scores=None
+    )
+    monkeypatch.setattr(MineDetectionPipeline, "train", lambda _self, _run: ended)
+    with pytest.raises(RunError, match=told):
+        MineDetectionPipeline({}).run()

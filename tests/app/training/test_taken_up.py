@@ -164,6 +164,16 @@ def test_hours_count_from_when_the_data_was_fetched(tmp_path: Path) -> None:
     request = TrainRequest(run=tmp_path / "run", dtype="float32", started_s=time.monotonic() - 3600)
     result = run_training(settings_of(tmp_path, max_hours=1), request, config=tiny_config(), progress=Notes())
     assert result.code is ExitCode.DEADLINE
+    assert "go on with the same command: it takes up" in result.as_text()
+
+
+def test_whoever_reached_the_dollars_is_told_that_the_same_command_needs_more_of_them(tmp_path: Path) -> None:
+    """They are the run's: with the same limit every start would end after its first step."""
+    settings = settings_of(tmp_path, max_usd=1e-6, price_usd_per_h=1.0)
+    request = TrainRequest(run=tmp_path / "run", dtype="float32")
+    result = run_training(settings, request, config=tiny_config(), progress=Notes())
+    assert result.code is ExitCode.BUDGET
+    assert "go on with the same command and a higher limit (--max-usd)" in result.as_text()
 
 
 def test_what_is_unsealed_does_not_outlive_a_process_that_is_ended_from_outside(tmp_path: Path) -> None:
