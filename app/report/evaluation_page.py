@@ -162,11 +162,17 @@ def _curve(ground: EmptyGround) -> str:
         f'<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img" aria-label="Alarms per km² against confidence">'
         f'<path d="M{left} {top}V{bottom}H{right}" stroke="var(--line)" fill="none"/>'
         f'<polyline points="{" ".join(steps)}" fill="none" stroke="var(--mark)" stroke-width="1.5"/>'
-        f'<text x="2" y="{top + 8}" {text}>{most:.3g}</text><text x="{left - 12}" y="{bottom}" {text}>0</text>'
+        f'<text x="{left - 6}" y="{top + 8}" text-anchor="end" {text}>{_in_digits(most)}</text>'
+        f'<text x="{left - 6}" y="{bottom}" text-anchor="end" {text}>0</text>'
         f'<text x="{left}" y="{bottom + 14}" {text}>{ground.least_score:g}</text>'
         f'<text x="{right - 8}" y="{bottom + 14}" {text}>1</text>'
         f'<text x="{(left + right) / 2 - 60}" y="{bottom + 18}" {text}>alarms per km² over confidence</text></svg>'
     )
+
+
+def _in_digits(figure: float) -> str:
+    """Three digits, and never as a power of ten."""
+    return f"{figure:,.0f}" if figure >= 1000 else f"{figure:.3g}"
 
 
 def evaluation_dict(

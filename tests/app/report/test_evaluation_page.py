@@ -46,6 +46,13 @@ def test_page_shows_curve_tables_and_alarms() -> None:
     assert told["false_alarms"]["chosen"][0]["alarms"] == 1
 
 
+def test_thousands_of_alarms_are_told_in_digits_left_of_the_axis() -> None:
+    many = replace(GROUND, scores=tuple(0.2 + 0.0001 * n for n in range(1562)), area_km2=0.305)
+    page = evaluation_page(model="m", what="", scores=None, grounds=[many], points=[])
+    assert 'text-anchor="end" font-size="11" fill="currentColor">5,121</text>' in page
+    assert "e+" not in page
+
+
 def test_page_without_tiles_or_without_places() -> None:
     alone = evaluation_page(model="m", what="", scores=None, grounds=[GROUND], points=[])
     assert "AP50" not in alone
