@@ -95,7 +95,8 @@ class MineDetectionPipeline:
         elif is_address(settings.data):
             here = local_data(settings.data, self.progress)
             settings = settings.model_copy(update={"data": str(here)})
-        return run_training(settings, TrainRequest(run=run), progress=self.progress)
+        request = TrainRequest(run=run, anew="another --out trains again")
+        return run_training(settings, request, progress=self.progress)
 
     def detect(self, model: Path, out: Path) -> SurveyResult:
         """Detect in the settings' surveys, or in a simulated one."""

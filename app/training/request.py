@@ -26,6 +26,8 @@ class TrainRequest:
     deterministic: bool = False
     started_s: float | None = None
     """Since when hours and dollars count, by the monotonic clock; None for the call of the training."""
+    anew: str = "another --run trains again, and goes on from this one with --start-from"
+    """What to do where the run is complete, in the options of who asks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

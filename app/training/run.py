@@ -57,7 +57,7 @@ def run_training(
     notifier = Notifier(settings.cloud.notify_url, note=progress.note)
     try:
         if team.from_first(request.resume and _is_finished(run), "looks into the run folder"):
-            return _complete(run)
+            return _complete(run, request)
         job = replace(
             _job(settings, request, config, limits, run, progress, team),
             notifier=notifier,
@@ -150,7 +150,7 @@ def _follow(
     """What every process but the first does: the same steps, and nothing else."""
     folder = RunFolder(request.run)
     if team.from_first(False, "looks into the run folder"):
-        return _complete(folder)
+        return _complete(folder, request)
     plan = plan_of(settings, request, Silent(), team)
     if request.batch_size == "auto":
         recipe_of(settings, request, config or recipe(settings.recipe), plan, Silent(), team)
@@ -186,10 +186,10 @@ def _is_finished(run: RunFolder) -> bool:
     return finished(run)
 
 
-def _complete(run: RunFolder) -> TrainResult:
+def _complete(run: RunFolder, request: TrainRequest) -> TrainResult:
     return TrainResult(
         code=ExitCode.DONE,
-        reason="this run is complete already; another --run trains again, and goes on from this one with --start-from",
+        reason=f"this run is complete already; {request.anew}",
         run=str(run.path),
         model=str(run.best_model),
         epochs=0,

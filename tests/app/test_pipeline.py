@@ -9,6 +9,7 @@ from app.config.settings import Settings
 from app.errors import DeviceError, RunError, SettingsError
 from app.exit_codes import ExitCode
 from app.training.run import TrainResult
+from app.training.run_folder import RunFolder
 
 
 def test_cpu_unless_asked_otherwise() -> None:
@@ -52,3 +53,12 @@ def test_a_training_that_ended_early_says_how_to_go_on(
     monkeypatch.setattr(MineDetectionPipeline, "train", lambda _self, _run: ended)
     with pytest.raises(RunError, match=told):
         MineDetectionPipeline({}).run()
+
+
+def test_a_run_that_is_complete_names_the_option_of_main_py(tmp_path: Path) -> None:
+    """It has no --run and no --start-from."""
+    run = RunFolder(tmp_path / "run")
+    run.write_record({"version": 1})
+    run.write_manifest(complete=True)
+    training = MineDetectionPipeline({"data": str(tmp_path)}).train(run.path)
+    assert training.reason == "this run is complete already; another --out trains again"
