@@ -17,6 +17,9 @@ from app.verbs.report_error import report, report_refusal
 from app.verbs.simulate import simulate
 from app.verbs.train import train
 
+CTRL_C = 130
+"""What typer makes of a Ctrl-C before it gets here."""
+
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -40,7 +43,9 @@ def main() -> None:
     except OSError as error:
         report_refusal(error)
         sys.exit(ExitCode.FAILED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != CTRL_C:
+            raise
         sys.stderr.write("stopped\n")
         sys.exit(ExitCode.INTERRUPTED)
 
