@@ -122,7 +122,9 @@ def recommend(rows: Sequence[Row], assumed: Assumptions) -> tuple[Row | None, st
             None,
             "nothing is measured; run python -m app benchmark --json-file rates.json and give --measured",
         )
-    return min(priced, key=lambda r: r.usd[1] if r.usd else 0.0), "its high end in dollars is the lowest"
+    best = min(priced, key=lambda r: r.usd[1] if r.usd else 0.0)
+    beside = "" if assumed.have_own_gpu else " beside the own GPU, which counts with --have-gpu"
+    return best, f"its high end in dollars is the lowest{beside}"
 
 
 def _own(work: int, one: Measured, assumed: Assumptions) -> Row:

@@ -82,8 +82,11 @@ def test_a_gpu_of_ones_own_is_recommended_only_where_there_is_one() -> None:
     made = compare(
         images=200_000, epochs=300, measured=[CPU], prices=read_prices(), peaks=read_peaks(), assumed=paid
     )
-    assert recommend(made, paid)[0].where == "own GPU"
-    assert recommend(made, Assumptions())[0].where != "own GPU"
+    best, why = recommend(made, paid)
+    assert (best.where, why) == ("own GPU", "its high end in dollars is the lowest")
+    best, why = recommend(made, Assumptions())
+    assert best.where != "own GPU"
+    assert "beside the own GPU, which counts with --have-gpu" in why
 
 
 def test_what_nobody_measured_and_no_data_sheet_tells_has_no_figure() -> None:
