@@ -115,7 +115,12 @@ def _read(path: Path | None) -> list["Measured"]:
             )
             for d in devices
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise SettingsError(
+            f"--measured {path} cannot be read ({error.strerror}); check the path, or write it: "
+            f"python -m app benchmark --json-file {path}"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"--measured {path} is not what `python -m app benchmark --json-file` writes ({type(error).__name__})"
         ) from error

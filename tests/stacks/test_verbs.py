@@ -103,6 +103,8 @@ def test_compare_draws_and_recommends(tmp_path) -> None:
     assert "from $0 on: this machine (Xeon)" in (tmp_path / "free.svg").read_text()
     (tmp_path / "rates.json").write_text("{}")
     assert "is not what `python -m app benchmark --json-file` writes" in stacks(*words).stderr
+    (tmp_path / "rates.json").unlink()
+    assert "rates.json cannot be read (No such file or directory); check the path" in stacks(*words).stderr
 
 
 @pytest.mark.parametrize(
