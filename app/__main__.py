@@ -1,24 +1,17 @@
 """The command line: python -m app VERB. Everything heavy is imported inside the verbs."""
 
-import sys
-
 import typer
 
-from app.errors import SonarstackError
-from app.exit_codes import ExitCode
 from app.verbs.benchmark import benchmark
 from app.verbs.demo import demo
 from app.verbs.detect import detect
 from app.verbs.doctor import doctor
+from app.verbs.entry import run_entry
 from app.verbs.evaluate import evaluate
 from app.verbs.export import export
 from app.verbs.import_ import import_
-from app.verbs.report_error import report, report_refusal
 from app.verbs.simulate import simulate
 from app.verbs.train import train
-
-CTRL_C = 130
-"""What typer makes of a Ctrl-C before it gets here."""
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -33,21 +26,7 @@ cli.command(name="import")(import_)
 
 def main() -> None:
     """Run a verb; an expected error is one line on standard error and its own exit code."""
-    try:
-        cli()
-    except SonarstackError as error:
-        report(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        report_refusal(error)
-        sys.exit(ExitCode.FAILED)
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code != CTRL_C:
-            raise
-        sys.stderr.write("stopped\n")
-        sys.exit(ExitCode.INTERRUPTED)
+    run_entry(cli)
 
 
 if __name__ == "__main__":

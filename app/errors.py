@@ -7,6 +7,7 @@ SonarstackError
 ├── DatasetError     labelled tiles with defects (all of them listed)
 ├── ModelError       weights or an exported model that do not fit
 ├── RunError         a run folder that cannot be continued or read
+│   └── EndedEarlyError  a training that ended before its model was good
 ├── SealError        sealed data or a sealed run that cannot be opened
 └── OutputError      a result that cannot be written (full disk, read-only folder)
 """
@@ -48,6 +49,14 @@ class ModelError(SonarstackError):
 
 class RunError(SonarstackError):
     """A run folder is incomplete, damaged, or belongs to another job."""
+
+
+class EndedEarlyError(RunError):
+    """A training ended before its model was good, with the exit code that it would have had by itself."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = code
 
 
 class SealError(SonarstackError):

@@ -10,7 +10,7 @@ from app.dataset.simulated import write_simulated_tiles
 from app.detector.runtimes import load_runtime
 from app.device.cores import usable_cores
 from app.device.manager import DeviceManager
-from app.errors import RunError, SettingsError
+from app.errors import EndedEarlyError, SettingsError
 from app.evaluation.score import Scores
 from app.exit_codes import ExitCode
 from app.report.write import ReportPaths, write_report
@@ -73,13 +73,16 @@ class MineDetectionPipeline:
         """Train, score, detect and report; everything lands in the settings' `out` folder.
 
         Raises:
-            RunError: the training ended before its model was good (limit, interruption).
+            EndedEarlyError: the training ended before its model was good (limit, interruption).
         """
         out = Path(self.settings.out)
         training = self.train(out / "run")
         if training.code is not ExitCode.DONE or training.model is None:
             higher = " with a higher limit" if training.code is ExitCode.BUDGET else ""
-            raise RunError(f"training ended early ({training.reason}); run the same again{higher} to go on")
+            raise EndedEarlyError(
+                f"training ended early ({training.reason}); run the same again{higher} to go on",
+                training.code or ExitCode.FAILED,
+            )
         survey = self.detect(Path(training.model), out)
         report = write_report(survey, out / "contacts")
         return PipelineResult(training=training, survey=survey, report=report)

@@ -1,15 +1,12 @@
 """python main.py: the whole pipeline from a settings file, as it was always called."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.errors import SonarstackError
-from app.exit_codes import ExitCode
 from app.verbs import options
-from app.verbs.report_error import report, report_refusal
+from app.verbs.entry import run_entry
 
 
 def pipeline(
@@ -38,13 +35,4 @@ def pipeline(
 
 def main() -> None:
     """Entry of main.py."""
-    try:
-        typer.run(pipeline)
-    except SonarstackError as error:
-        report(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        report_refusal(error)
-        sys.exit(ExitCode.FAILED)
+    run_entry(lambda: typer.run(pipeline))

@@ -1,12 +1,14 @@
 """The oldest public name: what it takes as settings and which device it chooses."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app import MineDetectionPipeline
 from app.config.settings import Settings
-from app.errors import DeviceError, RunError, SettingsError
+from app.errors import DeviceError, EndedEarlyError, SettingsError
 from app.exit_codes import ExitCode
 from app.training.run import TrainResult
 from app.training.run_folder import RunFolder
@@ -42,17 +44,29 @@ def test_wrong_settings_are_told() -> None:
     [
         (ExitCode.INTERRUPTED, "run the same again to go on"),
         (ExitCode.BUDGET, "again with a higher limit to go on"),
+        (ExitCode.DONE, "run the same again"),  # but without a model
     ],
 )
 def test_a_training_that_ended_early_says_how_to_go_on(
     code: ExitCode, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = TrainResult(
+    result = TrainResult(
         code=code, reason="because", run="run", model=None, epochs=0, images_per_s=0.0, scores=None
     )
-    monkeypatch.setattr(MineDetectionPipeline, "train", lambda _self, _run: ended)
-    with pytest.raises(RunError, match=told):
+    monkeypatch.setattr(MineDetectionPipeline, "train", lambda _self, _run: result)
+    with pytest.raises(EndedEarlyError, match=told) as ended:
         MineDetectionPipeline({}).run()
+    assert ended.value.exit_code == (code or ExitCode.FAILED)
+
+
+def test_ctrl_c_in_main_py_says_stopped_and_has_its_exit_code() -> None:
+    code = (
+        "import app.verbs.pipeline as entry\n"
+        "def pipeline(): raise KeyboardInterrupt\n"
+        "entry.pipeline = pipeline; entry.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (ExitCode.INTERRUPTED, "stopped\n")
 
 
 def test_a_run_that_is_complete_names_the_option_of_main_py(tmp_path: Path) -> None:
