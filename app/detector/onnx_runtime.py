@@ -49,7 +49,7 @@ class OnnxRuntime:
         self._box_head = model.box_head
         self.class_names = model.class_names
         self.card = model.card
-        on = "all cores" if threads is None else f"{threads} threads"
+        on = "all cores" if threads is None else f"{threads} thread{'' if threads == 1 else 's'}"
         name, int8 = model.card.get("name", path.name), "" if model.int8 is None else ", int8"
         self.description = f"{name}, ONNX Runtime {onnxruntime.__version__} on cpu, {on}{int8}"
 

@@ -75,7 +75,9 @@ class OpenVinoRuntime:
         self.card = model.card
         form = "int8" if model.int8 is not None else {"f32": "float32", "bf16": "bfloat16"}[precision]
         name, version = model.card.get("name", path.name), openvino.__version__.split("-")[0]
-        self.description = f"{name}, OpenVINO {version} on cpu, {each} threads, {form}"
+        self.description = (
+            f"{name}, OpenVINO {version} on cpu, {each} thread{'' if each == 1 else 's'}, {form}"
+        )
 
     def predict(self, images_BHW: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Every cell's box and class scores, before any threshold: (B, N, 4) in pixels and (B, N, C)."""

@@ -74,7 +74,7 @@ def test_opens_by_name_and_tells_itself(model_file: Path) -> None:
     runtime = load_runtime(model_file, runtime="openvino", threads=1)
     assert runtime.class_names == ("target", "ship")
     assert runtime.description.startswith("small, OpenVINO ")
-    assert runtime.description.endswith("on cpu, 1 threads, float32")
+    assert runtime.description.endswith("on cpu, 1 thread, float32")
     assert runtime.detect(IMAGES[:0], min_score=0.1) == []
     assert "FP32" in cpu_formats()
 
