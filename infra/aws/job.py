@@ -31,10 +31,10 @@ class GroupJob:
             return outcome
         group = self._describe()
         if group is None:
-            return self._lost("its group is gone, and no machine told how the job went")
+            return self._notes.outcome_or_lost("its group is gone, and no machine told how the job went")
         living = _living(group)
         if not living and group["DesiredCapacity"] == 0:
-            return self._lost(
+            return self._notes.outcome_or_lost(
                 "its group was ended (lease, idle GPU, or by hand) before a machine told how the job went; "
                 "the run in the bucket can be taken up"
             )
@@ -43,10 +43,6 @@ class GroupJob:
         if self._notes.started_by() in living:
             return JobStatus(state="running")
         return JobStatus(state="waiting", reason=f"{', '.join(living)} starts")
-
-    def _lost(self, reason: str) -> JobStatus:
-        """Unless its machine told between the two looks: it does so a moment before it ends its group."""
-        return self._notes.outcome() or JobStatus(state="lost", reason=reason)
 
     def read_log(self, offset: int = 0) -> bytes:
         """See `Job.read_log`; as far as the log group has it by now."""

@@ -47,18 +47,16 @@ class VmJob:
             return outcome
         state = self._state()
         if state is None or state.provisioning == "Deleting":
-            return self._lost(self._why_gone())
+            return self._notes.outcome_or_lost(self._why_gone())
         if state.off:
-            return self._lost(f"its machine was switched off before it told how it went; {AGAIN}")
+            return self._notes.outcome_or_lost(
+                f"its machine was switched off before it told how it went; {AGAIN}"
+            )
         if state.stillborn:
             return JobStatus(state="lost", reason=f"Azure could not start its machine; {AGAIN}")
         if self._notes.started_by() == self._machine:
             return JobStatus(state="running")
         return JobStatus(state="waiting", reason=f"{self._machine} starts")
-
-    def _lost(self, reason: str) -> JobStatus:
-        """Unless its machine told between the two looks: it does so a moment before it ends."""
-        return self._notes.outcome() or JobStatus(state="lost", reason=reason)
 
     def read_log(self, offset: int = 0) -> bytes:
         """See `Job.read_log`; as far as the machine has sent it by now."""

@@ -134,12 +134,21 @@ def fetch_folder(
 
     def fetch(name: str) -> str | None:
         path = target / name
-        if path.is_file() and _sha256(path) in files[name]:
+        if _is_one_of(path, files[name]):
             return None
         there = store.fetch(f"{prefix}/{name}", path)
-        return None if there and _sha256(path) in files[name] else name
+        return None if there and _is_one_of(path, files[name]) else name
 
     return sorted(name for name in _at_once(fetch, files, cancelled) if name is not None)
+
+
+def is_here(store: ObjectStore, prefix: str, target: Path) -> bool:
+    """Whether every file that the index names lies in the folder as it is there; so it is where nothing was ever sent.
+
+    Raises:
+        HostError: the store does not answer.
+    """
+    return all(_is_one_of(target / name, checksums) for name, checksums in read_index(store, prefix).items())
 
 
 def read_index(store: ObjectStore, prefix: str) -> dict[str, list[str]]:
@@ -190,6 +199,10 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_one_of(path: Path, checksums: Sequence[str]) -> bool:
+    return path.is_file() and _sha256(path) in checksums
 
 
 def _sha256(path: Path) -> str:

@@ -1,25 +1,14 @@
-"""A run in a bucket: whether it is at home, and how it is fetched whole beside its home before it goes there."""
+"""A run in a bucket, fetched whole beside its home before it goes there."""
 
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.buckets.folder import fetch_folder, read_index
+from infra.buckets.folder import fetch_folder
 from infra.buckets.store import ObjectStore
 from infra.errors import RunHomeError
-from infra.hosts.tree import local_tree, shown
-
-
-def is_here(store: ObjectStore, prefix: str, home: Path) -> bool:
-    """Whether every file that the bucket has of a run lies at home as it is there; so it is where it has none.
-
-    Raises:
-        HostError: the bucket does not answer.
-    """
-    there = read_index(store, prefix)
-    here = local_tree(home) if there and home.is_dir() else {}
-    return all(here.get(name) in checksums for name, checksums in there.items())
+from infra.hosts.tree import shown
 
 
 @contextmanager

@@ -32,6 +32,10 @@ class Notes:
             return None
         return ended(int(told["code"]), str(told.get("reason") or ""))
 
+    def outcome_or_lost(self, reason: str) -> JobStatus:
+        """For a job whose machine is gone: lost, unless it told since it was last asked, a moment before it went."""
+        return self.outcome() or JobStatus(state="lost", reason=reason)
+
     def started_by(self) -> str | None:
         """The machine that began last; None before the first."""
         told = self._read(STARTED)

@@ -1,7 +1,5 @@
 """The oldest public name: what it takes as settings and which device it chooses."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,16 +55,6 @@ def test_a_training_that_ended_early_says_how_to_go_on(
     with pytest.raises(EndedEarlyError, match=told) as ended:
         MineDetectionPipeline({}).run()
     assert ended.value.exit_code == (code or ExitCode.FAILED)
-
-
-def test_ctrl_c_in_main_py_says_stopped_and_has_its_exit_code() -> None:
-    code = (
-        "import app.verbs.pipeline as entry\n"
-        "def pipeline(): raise KeyboardInterrupt\n"
-        "entry.pipeline = pipeline; entry.main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (ExitCode.INTERRUPTED, "stopped\n")
 
 
 def test_a_run_that_is_complete_names_the_option_of_main_py(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ stands in the state before a machine is asked for, and goes after it.
 
 from pathlib import Path
 
+from infra.buckets.folder import is_here
 from infra.buckets.host import BucketHost
-from infra.buckets.run import is_here
 from infra.errors import InfraError
 from infra.machines import open_machine, open_run
 from infra.provider.discard import refuse_to_lose

@@ -45,16 +45,6 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_ctrl_c_says_stopped_and_has_the_exit_code_of_an_interruption() -> None:
-    code = (
-        "import typer, app.__main__ as entry\n"
-        "def verb(): raise KeyboardInterrupt\n"
-        "entry.cli = typer.Typer(); entry.cli.command()(verb); entry.main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (ExitCode.INTERRUPTED, "stopped\n")
-
-
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str) -> None:
     answer = run_app(verb, "--help")
